@@ -1,0 +1,1 @@
+"""The PostgreSQL warehouse: its embedded server, its connections, roles and bookkeeping tables."""

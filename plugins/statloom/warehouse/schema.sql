@@ -1,0 +1,179 @@
+-- Bookkeeping tables of the warehouse. Idempotent: run at every set-up, by the engineer role.
+-- What dbt builds (reference, places, staging, harmonised, candidate) is not here.
+
+create schema if not exists landing;
+create schema if not exists raw;
+create schema if not exists places;
+create schema if not exists quality;
+create schema if not exists publication;
+create schema if not exists published;
+create schema if not exists marts;
+create schema if not exists release;
+create schema if not exists open_data;
+
+-- One row a contract, as it was last registered.
+create table if not exists landing.source (
+    source_id text primary key,
+    contract jsonb not null,
+    contract_sha256 text not null,
+    registered_at timestamptz not null default now()
+);
+
+-- Which measure and category of a source feeds which series, compiled from the contracts.
+create table if not exists landing.series_mapping (
+    source_id text not null references landing.source on delete cascade,
+    series_code text not null,
+    role text not null check (role in ('numerator', 'denominator', 'value')),
+    measure text not null,
+    categories jsonb not null default '{}',   -- {"toilet_type": "NO_TOILET"}: rows that have all of these
+    breakdown jsonb not null default '{}'     -- {"sex": {"column": "sex", "codes": {"female": "F", "male": "M"}}}
+);
+
+-- Every look at a source, also those that brought nothing new or failed.
+create table if not exists landing.fetch (
+    fetch_id bigint generated always as identity primary key,
+    source_id text not null,
+    fetched_at timestamptz not null default now(),
+    fetched_by text not null,
+    fetched_from text not null,
+    outcome text not null check (outcome in ('new', 'unchanged', 'failed')),
+    sha256 text,
+    size_bytes bigint,
+    message text,
+    run_id text
+);
+
+create table if not exists landing.delivery (
+    delivery_id bigint generated always as identity primary key,
+    source_id text not null,
+    sha256 text not null,
+    size_bytes bigint not null,
+    file_name text not null,
+    archive_key text not null,
+    fetched_from text not null,
+    fetched_by text not null,
+    fetched_at timestamptz not null default now(),
+    -- archived: bytes kept; loaded: rows in raw; accepted: passed its raw gate; held_back: failed it;
+    -- rejected: could not be read.
+    status text not null default 'archived'
+        check (status in ('archived', 'loaded', 'accepted', 'held_back', 'rejected')),
+    reason text,
+    rows_read bigint,
+    rows_loaded bigint,
+    rows_quarantined bigint,
+    contract_sha256 text,
+    code_version text,
+    loaded_at timestamptz,
+    judged_at timestamptz,
+    unique (source_id, sha256)
+);
+
+-- The delivery of each source that the marts are built from: the newest accepted one.
+create or replace view landing.current_delivery as
+select distinct on (source_id) *
+from landing.delivery
+where status = 'accepted'
+order by source_id, delivery_id desc;
+
+-- Each distinct reference of a source to a place, resolved. Empty strings, never null, in the key.
+create table if not exists places.place_reference (
+    source_id text not null,
+    place_scheme text not null,
+    place_level text not null,
+    place_code text not null,
+    place_name text not null,
+    place_parent text not null,
+    place_id text,                            -- null: not resolved, waits for review
+    method text not null,                     -- exact_code, alias, normalised_name, fuzzy, decision, unresolved
+    score double precision,
+    margin double precision,
+    candidates jsonb not null default '[]',
+    primary key (source_id, place_scheme, place_level, place_code, place_name, place_parent)
+);
+
+-- Rows held out at reading, with the reason; rows that could not be placed or mapped are added by dbt in
+-- quality.quarantine.
+create table if not exists quality.quarantined_row (
+    source_id text not null,
+    delivery_id bigint not null,
+    row_number bigint not null,
+    stage text not null check (stage in ('read', 'defect')),
+    column_name text,
+    reason text not null,
+    content jsonb not null
+);
+create index if not exists quarantined_row_delivery on quality.quarantined_row (delivery_id);
+
+create table if not exists quality.gate_run (
+    gate_run_id bigint generated always as identity primary key,
+    gate text not null check (gate in ('raw', 'marts', 'release')),
+    subject text not null,                    -- source_id, or 'marts', or 'release'
+    delivery_id bigint,
+    run_id text,
+    started_at timestamptz not null,
+    finished_at timestamptz not null,
+    passed boolean not null,
+    expectations integer not null,
+    failed integer not null,                  -- expectations of severity fail that were not met
+    warned integer not null,                  -- expectations of severity warn that were not met
+    page text                                 -- address of the Great Expectations page, relative to the report
+);
+
+create table if not exists quality.expectation_result (
+    gate_run_id bigint not null references quality.gate_run on delete cascade,
+    position integer not null,
+    suite text not null,
+    table_name text not null,
+    expectation_type text not null,
+    column_name text,
+    dimension text not null,                  -- structure, completeness, accuracy, coherence, timeliness, comparability
+    severity text not null check (severity in ('fail', 'warn')),
+    owner text,
+    description text not null,
+    passed boolean not null,
+    rows_checked bigint,
+    rows_unexpected bigint,
+    observed text,
+    examples jsonb not null default '[]',
+    message text,
+    primary key (gate_run_id, position)
+);
+
+-- One row a publication. Its rows in published.* are invisible until the pointer names it.
+create table if not exists publication.publication (
+    publication_id integer primary key,
+    status text not null check (status in ('writing', 'published')),
+    started_at timestamptz not null default now(),
+    published_at timestamptz,
+    code_version text,
+    run_id text
+);
+
+-- The one row that every reader's view looks at.
+create table if not exists publication.pointer (
+    only_row boolean primary key default true check (only_row),
+    publication_id integer not null default 0
+);
+insert into publication.pointer default values on conflict do nothing;
+
+create table if not exists publication.mart_change (
+    publication_id integer not null references publication.publication,
+    mart text not null,
+    rows_added bigint not null,
+    rows_changed bigint not null,
+    rows_removed bigint not null,
+    primary key (publication_id, mart)
+);
+
+create table if not exists release.release (
+    release_id integer primary key,
+    publication_id integer not null,
+    status text not null check (status in ('writing', 'released', 'withdrawn')),
+    created_at timestamptz not null default now(),
+    released_at timestamptz,
+    folder text not null,
+    manifest_sha256 text,
+    datasets integer,
+    cells bigint,
+    cells_suppressed bigint
+);
