@@ -1,0 +1,59 @@
+"""One `ingest` DAG a source, made from its contract: fetch, load, gate.
+
+A DAG with nothing new to load ends after `fetch`. However it ends, `settled` tells the `warehouse` DAG that this
+source has been looked at, so that one source's failure does not stop the others.
+"""
+
+from datetime import datetime
+
+import assets
+from airflow.sdk import DAG, task
+
+from statloom import contracts
+
+
+def ingest_dag(contract: contracts.Contract) -> DAG:
+    """Return the DAG that takes in the source of ``contract``."""
+    with DAG(
+        dag_id=f"ingest__{contract.source}",
+        description=contract.title["en"],
+        schedule=contract.schedule,
+        start_date=datetime(2026, 1, 1),
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags=["ingest", contract.kind, contract.custodian],
+        doc_md=f"**{contract.title['en']}**, by {contract.custodian}. Contract: `{contract.path}`.",
+    ) as dag:
+        source = contract.source
+
+        @task.short_circuit(ignore_downstream_trigger_rules=False)
+        def fetch(run_id: str | None = None) -> int | None:
+            from statloom.landing import steps
+
+            return steps.fetch(source, run_id=run_id)
+
+        @task
+        def load(delivery_id: int) -> int:
+            from statloom.landing import steps
+
+            return steps.load(source, delivery_id)
+
+        @task
+        def gate(delivery_id: int, run_id: str | None = None) -> None:
+            from statloom.landing import steps
+
+            steps.gate(source, delivery_id, run_id=run_id)
+
+        @task(outlets=[assets.raw(source)])
+        def settled() -> None:
+            """Say that this source has been looked at, whatever came of it."""
+
+        judged = gate(load(fetch()))
+        judged >> settled().as_teardown()
+    return dag
+
+
+for _contract in contracts.load_all().values():
+    _dag = ingest_dag(_contract)
+    globals()[_dag.dag_id] = _dag

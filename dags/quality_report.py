@@ -1,0 +1,26 @@
+"""The quality report: runs after the warehouse and after the release, also when they fail."""
+
+from datetime import datetime
+
+import assets
+from airflow.sdk import DAG, AssetAny, task
+
+with DAG(
+    dag_id="quality_report",
+    description="Write the quality report",
+    schedule=AssetAny(assets.WAREHOUSE_SETTLED, assets.RELEASE_SETTLED),
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    tags=["quality"],
+    doc_md=__doc__,
+):
+
+    @task
+    def report() -> str:
+        from statloom.quality import report
+
+        return str(report.write())
+
+    report()

@@ -1,0 +1,45 @@
+"""From published marts to open datasets: disclosure control, the release's gate, writing.
+
+Runs when the marts have a new publication.
+"""
+
+from datetime import datetime
+
+import assets
+from airflow.sdk import DAG, task
+
+with DAG(
+    dag_id="release",
+    description="Protect, judge and write the open datasets",
+    schedule=[assets.MARTS],
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    tags=["release"],
+    doc_md=__doc__,
+):
+
+    @task
+    def prepare(run_id: str | None = None) -> None:
+        from statloom.release import steps
+
+        steps.prepare(run_id=run_id)
+
+    @task
+    def gate(run_id: str | None = None) -> None:
+        from statloom.release import steps
+
+        steps.gate(run_id=run_id)
+
+    @task
+    def write(run_id: str | None = None) -> int:
+        from statloom.release import steps
+
+        return steps.write(run_id=run_id)
+
+    @task(outlets=[assets.RELEASE_SETTLED])
+    def settled() -> None:
+        """Say that the release has been looked at, whatever came of it."""
+
+    prepare() >> gate() >> write() >> settled().as_teardown()

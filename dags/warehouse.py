@@ -1,0 +1,70 @@
+"""From accepted deliveries to published marts: dbt in four stages, the marts' gate, publication.
+
+Runs once every source has been looked at, and every night for sources that keep others waiting. Ends early when nothing
+has changed since the last build.
+"""
+
+from datetime import datetime
+
+import assets
+from airflow.sdk import DAG, AssetAll, AssetOrTimeSchedule, CronTriggerTimetable, task
+
+from statloom import contracts
+
+with DAG(
+    dag_id="warehouse",
+    description="Harmonise, build the marts, judge them, publish them",
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("30 3 * * *", timezone="UTC"),
+        assets=AssetAll(*(assets.raw(source) for source in contracts.load_all())),
+    ),
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    tags=["warehouse"],
+    doc_md=__doc__,
+):
+
+    @task.short_circuit(ignore_downstream_trigger_rules=False)
+    def changes() -> str | None:
+        from statloom.warehouse import steps
+
+        return steps.changed_inputs()
+
+    @task
+    def transform(stage: str) -> None:
+        from statloom.warehouse import steps
+
+        steps.transform(stage)
+
+    @task
+    def gate(run_id: str | None = None) -> None:
+        from statloom.warehouse import steps
+
+        steps.gate(run_id=run_id)
+
+    @task.short_circuit(ignore_downstream_trigger_rules=False)
+    def publish(inputs: str, run_id: str | None = None) -> int | None:
+        from statloom.warehouse import steps
+
+        return steps.publish(inputs, run_id=run_id)
+
+    @task(outlets=[assets.MARTS])
+    def published() -> None:
+        """Say that the marts have a new publication."""
+
+    @task(outlets=[assets.WAREHOUSE_SETTLED])
+    def settled() -> None:
+        """Say that the warehouse has been looked at, whatever came of it."""
+
+    inputs = changes()
+    before = inputs
+    for stage in ("reference", "staging", "harmonised", "marts"):
+        built = transform.override(task_id=stage)(stage)
+        before >> built
+        before = built
+    judged = gate()
+    before >> judged
+    publication = publish(inputs)
+    judged >> publication >> published() >> settled().as_teardown()
