@@ -29,21 +29,21 @@ def ingest_dag(contract: contracts.Contract) -> DAG:
 
         @task.short_circuit(ignore_downstream_trigger_rules=False)
         def fetch(run_id: str | None = None) -> int | None:
-            from statloom.landing import steps
+            from statloom.pipeline import ingest
 
-            return steps.fetch(source, run_id=run_id)
+            return ingest.fetch(source, run_id=run_id)
 
         @task
         def load(delivery_id: int) -> int:
-            from statloom.landing import steps
+            from statloom.pipeline import ingest
 
-            return steps.load(source, delivery_id)
+            return ingest.load(source, delivery_id)
 
         @task
         def gate(delivery_id: int, run_id: str | None = None) -> None:
-            from statloom.landing import steps
+            from statloom.pipeline import ingest
 
-            steps.gate(source, delivery_id, run_id=run_id)
+            ingest.gate(source, delivery_id, run_id=run_id)
 
         @task(outlets=[assets.raw(source)])
         def settled() -> None:

@@ -22,21 +22,21 @@ with DAG(
 
     @task
     def prepare(run_id: str | None = None) -> None:
-        from statloom.release import steps
+        from statloom.pipeline import release
 
-        steps.prepare(run_id=run_id)
+        release.prepare(run_id=run_id)
 
     @task
     def gate(run_id: str | None = None) -> None:
-        from statloom.release import steps
+        from statloom.pipeline import release
 
-        steps.gate(run_id=run_id)
+        release.gate(run_id=run_id)
 
     @task
     def write(run_id: str | None = None) -> int:
-        from statloom.release import steps
+        from statloom.pipeline import release
 
-        return steps.write(run_id=run_id)
+        return release.write(run_id=run_id)
 
     @task(outlets=[assets.RELEASE_SETTLED])
     def settled() -> None:

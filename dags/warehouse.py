@@ -8,6 +8,7 @@ from datetime import datetime
 
 import assets
 from airflow.sdk import DAG, AssetAll, AssetOrTimeSchedule, CronTriggerTimetable, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from statloom import contracts
 
@@ -28,31 +29,30 @@ with DAG(
 
     @task.short_circuit(ignore_downstream_trigger_rules=False)
     def changes() -> str | None:
-        from statloom.warehouse import steps
+        from statloom.pipeline import warehouse
 
-        return steps.changed_inputs()
+        return warehouse.changed_inputs()
 
     @task
     def transform(stage: str) -> None:
-        from statloom.warehouse import steps
+        from statloom.pipeline import warehouse
 
-        steps.transform(stage)
+        warehouse.transform(stage)
 
     @task
     def gate(run_id: str | None = None) -> None:
-        from statloom.warehouse import steps
+        from statloom.pipeline import warehouse
 
-        steps.gate(run_id=run_id)
-
-    @task.short_circuit(ignore_downstream_trigger_rules=False)
-    def publish(inputs: str, run_id: str | None = None) -> int | None:
-        from statloom.warehouse import steps
-
-        return steps.publish(inputs, run_id=run_id)
+        warehouse.gate(run_id=run_id)
 
     @task(outlets=[assets.MARTS])
-    def published() -> None:
-        """Say that the marts have a new publication."""
+    def publish(inputs: str, run_id: str | None = None) -> int:
+        from statloom.pipeline import warehouse
+
+        publication_id = warehouse.publish(inputs, run_id=run_id)
+        if publication_id is None:
+            raise AirflowSkipException("no row of any mart has changed: no new publication")
+        return publication_id
 
     @task(outlets=[assets.WAREHOUSE_SETTLED])
     def settled() -> None:
@@ -67,4 +67,4 @@ with DAG(
     judged = gate()
     before >> judged
     publication = publish(inputs)
-    judged >> publication >> published() >> settled().as_teardown()
+    judged >> publication >> settled().as_teardown()

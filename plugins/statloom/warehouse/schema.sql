@@ -177,3 +177,13 @@ create table if not exists release.release (
     cells bigint,
     cells_suppressed bigint
 );
+
+-- Completed builds of the marts, with the fingerprint of what they were built from.
+create table if not exists publication.build (
+    build_id bigint generated always as identity primary key,
+    inputs text not null,
+    publication_id integer not null,
+    changed boolean not null,
+    run_id text,
+    finished_at timestamptz not null default now()
+);

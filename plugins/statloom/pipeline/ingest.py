@@ -1,0 +1,58 @@
+"""The steps of an `ingest` DAG, each for one source. They pass delivery ids, never data."""
+
+from collections.abc import Callable
+
+from statloom import contracts, landing, settings
+from statloom.errors import DeliveryError, GateError, StatloomError
+from statloom.quality import gates
+from statloom.warehouse.connection import engine
+
+
+def fetch(source: str, *, run_id: str | None, lookup: Callable[[str], str] | None = None) -> int | None:
+    """Fetch ``source`` into the archive.
+
+    Returns the id of the delivery that is to be loaded, or None when there is nothing new.
+    Raises StatloomError or DeliveryError when the source cannot be reached or answers with what is no delivery.
+    """
+    fetched = landing.fetch(
+        contracts.load(source),
+        archive=settings.load().archive,
+        engine=engine(),
+        run_id=run_id,
+        lookup=lookup,
+    )
+    print(f"{source}: {fetched.outcome}, delivery {fetched.delivery_id}")
+    return None if fetched.outcome == "unchanged" else fetched.delivery_id
+
+
+def load(source: str, delivery_id: int) -> int:
+    """Read a delivery into the raw table of ``source``; return its id.
+
+    Raises DeliveryError, with the delivery marked `rejected`, when it cannot be read.
+    """
+    warehouse = engine()
+    try:
+        loaded = landing.load(
+            contracts.load(source), delivery_id, engine=warehouse, archive=settings.load().archive
+        )
+    except DeliveryError as error:
+        landing.reject(warehouse, delivery_id, str(error))
+        raise
+    print(
+        f"{source}: {loaded.rows_read} rows read, {loaded.rows_loaded} loaded, "
+        f"{loaded.rows_quarantined} quarantined"
+    )
+    return delivery_id
+
+
+def gate(source: str, delivery_id: int, *, run_id: str | None) -> None:
+    """Judge a loaded delivery; accept it, or hold it back and raise GateError."""
+    warehouse = engine()
+    try:
+        result = gates.judge("raw", source, engine=warehouse, delivery_id=delivery_id, run_id=run_id)
+        if not result.passed:
+            raise GateError(result.message)
+    except StatloomError as error:
+        landing.hold_back(warehouse, delivery_id, str(error))
+        raise
+    landing.accept(warehouse, delivery_id)
