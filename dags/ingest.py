@@ -1,14 +1,14 @@
 """One `ingest` DAG a source, made from its contract: fetch, load, gate.
 
-A DAG with nothing new to load ends after `fetch`. However it ends, `settled` tells the `warehouse` DAG that this
-source has been looked at, so that one source's failure does not stop the others.
+A DAG with nothing new to load ends after `fetch`. However it ends, `settled` tells the `warehouse` DAG that
+this source has been looked at, so that one source's failure does not stop the others.
 """
 
 from datetime import datetime
 
-import assets
 from airflow.sdk import DAG, task
 
+import assets
 from statloom import contracts
 
 

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-import assets
 from airflow.sdk import DAG, AssetAny, task
+
+import assets
 
 with DAG(
     dag_id="quality_report",

@@ -5,8 +5,9 @@ Runs when the marts have a new publication.
 
 from datetime import datetime
 
-import assets
 from airflow.sdk import DAG, task
+
+import assets
 
 with DAG(
     dag_id="release",

@@ -1,15 +1,15 @@
 """From accepted deliveries to published marts: dbt in four stages, the marts' gate, publication.
 
-Runs once every source has been looked at, and every night for sources that keep others waiting. Ends early when nothing
-has changed since the last build.
+Runs once every source has been looked at, and every night for sources that keep others waiting. Ends early
+when nothing has changed since the last build.
 """
 
 from datetime import datetime
 
-import assets
 from airflow.sdk import DAG, AssetAll, AssetOrTimeSchedule, CronTriggerTimetable, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+import assets
 from statloom import contracts
 
 with DAG(

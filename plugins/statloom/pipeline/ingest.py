@@ -12,7 +12,7 @@ def fetch(source: str, *, run_id: str | None, lookup: Callable[[str], str] | Non
     """Fetch ``source`` into the archive.
 
     Returns the id of the delivery that is to be loaded, or None when there is nothing new.
-    Raises StatloomError or DeliveryError when the source cannot be reached or answers with what is no delivery.
+    Raises StatloomError or DeliveryError when the source cannot be reached or its answer is no delivery.
     """
     fetched = landing.fetch(
         contracts.load(source),

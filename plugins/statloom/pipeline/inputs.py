@@ -18,6 +18,16 @@ _CODE = (
     ("plugins/statloom", (".py", ".sql")),
 )
 
+_STATE = (
+    "select source_id, sha256 from landing.current_delivery order by 1",
+    "select source_id, contract_sha256 from landing.source order by 1",
+    """
+    select source_id, md5(string_agg(md5(place_reference::text), '' order by md5(place_reference::text)))
+    from places.place_reference
+    group by 1 order by 1
+    """,
+)
+
 
 def code_version() -> str:
     """Return the git commit of the project, with ``+changes`` when files differ from it.
@@ -37,13 +47,7 @@ def fingerprint(engine: Engine) -> str:
     """Return a sha256 over each source's current delivery, the places of their references, and the code."""
     total = hashlib.sha256(_code_hash(settings.load().project).encode())
     with engine.connect() as connection:
-        for query in (
-            "select source_id, sha256, delivery_id from landing.current_delivery order by 1",
-            "select source_id, md5(string_agg(concat_ws('|', place_scheme, place_level, place_code, place_name,"
-            " place_parent, place_id, method), ',' order by place_scheme, place_level, place_code, place_name,"
-            " place_parent)) from places.place_reference group by 1 order by 1",
-            "select source_id, contract_sha256 from landing.source order by 1",
-        ):
+        for query in _STATE:
             for row in connection.execute(text(query)):
                 total.update("|".join(map(str, row)).encode())
     return total.hexdigest()
