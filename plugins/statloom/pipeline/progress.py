@@ -1,4 +1,4 @@
-"""Live progress of a run: one line for each task that ends; on a terminal also a line of what is running now."""
+"""Live progress of a run: a line for each task that ends; on a terminal also what is running now."""
 
 import sys
 import time

@@ -68,8 +68,8 @@ _UNMET = """
 def collect(engine: Engine) -> dict[str, Any]:
     """Return all that the report says.
 
-    Keys: ``written_at, publication, publications, release, sources, gates, quarantine, agreement, data_gaps``.
-    Parts that have not been built yet (before the first warehouse run) are empty.
+    Keys: ``written_at, publication, publications, mart_changes, release, sources, gates, quarantine,
+    agreement, place_method, data_gaps``. Parts not built yet (before the first warehouse run) are empty.
     """
     with engine.connect() as connection:
         read = _Reader(connection)

@@ -8,7 +8,8 @@ def text(report: dict[str, Any]) -> str:
     sources = report["sources"]
     width = max((len(source["source_id"]) for source in sources), default=6)
     lines = [
-        f"{'source':<{width}} {'deliveries':>10} {'rows':>9} {'placed':>8} {'mapped':>8} {'quarantined':>11}  state"
+        f"{'source':<{width}} {'deliveries':>10} {'rows':>9} {'placed':>8} {'mapped':>8} "
+        f"{'quarantined':>11}  state"
     ]
     for source in sources:
         rows = source["rows_in"]
