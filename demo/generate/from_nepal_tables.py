@@ -17,6 +17,7 @@ import pandas as pd
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font
 
+from demo.generate.bodies import read_table, write_dhis2, write_ministry_of_education
 from demo.generate.stable import write_gzip, write_workbook
 
 CENSUS_2011 = {
@@ -55,11 +56,6 @@ LEVEL_LABELS = {
 }
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read one published table as text: codes keep their zeros, nothing becomes a missing value."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
 def write_census_2011(tables: Path, deliveries: Path) -> None:
     """Copy the 18 census topics byte for byte; only the file names are the demo's."""
     folder = deliveries / "census_2011"
@@ -93,12 +89,16 @@ def population_rows(tables: Path) -> pd.DataFrame:
     provinces, districts and local units are numbers (a district's leading zero is gone), the nation's is text.
     """
     long = read_table(tables / "census_2021" / "population.csv")
-    units = read_table(tables / "places" / "federal_units_2021.csv").drop_duplicates(["geo_level", "geo_code"])
+    units = read_table(tables / "places" / "federal_units_2021.csv").drop_duplicates(
+        ["geo_level", "geo_code"]
+    )
     wide = (
         long.assign(total=long["total"].astype("int64"))
         .pivot(index=["geo_level", "geo_code"], columns="sex", values="total")
         .reset_index()
-        .merge(units[["geo_level", "geo_code", "name", "parent_code"]], on=["geo_level", "geo_code"], how="left")
+        .merge(
+            units[["geo_level", "geo_code", "name", "parent_code"]], on=["geo_level", "geo_code"], how="left"
+        )
     )
     # the list of units writes a local unit's district without its leading zero
     wide.loc[wide["geo_level"] == "local", "parent_code"] = wide["parent_code"].str.zfill(2)
@@ -112,7 +112,9 @@ def population_rows(tables: Path) -> pd.DataFrame:
     is_number = ordered["geo_code"].str.isdecimal()
     return pd.DataFrame(
         {
-            "code": ordered["geo_code"].where(~is_number, pd.to_numeric(ordered["geo_code"], errors="coerce")),
+            "code": ordered["geo_code"].where(
+                ~is_number, pd.to_numeric(ordered["geo_code"], errors="coerce")
+            ),
             "area": ordered["name"],
             "level": ordered["geo_level"].map(LEVEL_LABELS),
             "total": ordered["male"] + ordered["female"],
@@ -152,7 +154,9 @@ def write_population(tables: Path, deliveries: Path) -> None:
         sheet.append(row)
     sheet.append([])
     sheet.append(["Source: Central Bureau of Statistics, National Population and Housing Census 2021."])
-    sheet.append(["Preliminary figures; districts and local units may not add up to the provinces and the nation."])
+    sheet.append(
+        ["Preliminary figures; districts and local units may not add up to the provinces and the nation."]
+    )
     for letter, width in zip("ABCDEF", (9, 38, 12, 14, 14, 14), strict=True):
         sheet.column_dimensions[letter].width = width
     write_workbook(folder / "population.xlsx", workbook)
@@ -226,7 +230,7 @@ def write_safe_water(tables: Path, deliveries: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write every delivery that comes from published tables."""
+    """Write every delivery and every body's table that comes from published tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="the folder of published tables")
     parser.add_argument("--into", type=Path, default=Path(__file__).resolve().parents[1])
@@ -241,6 +245,8 @@ def main(arguments: list[str] | None = None) -> None:
         write_safe_water,
     ):
         write(options.folder, deliveries)
+    write_dhis2(options.folder, options.into)
+    write_ministry_of_education(options.folder, options.into)
 
 
 if __name__ == "__main__":
