@@ -1,0 +1,91 @@
+"""The main job, run for real: twice as it is, then with one body's delivery broken."""
+
+import json
+import re
+
+import pytest
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.airflow, pytest.mark.timeout(900)]
+
+TODAY = "place_vintage = 'NP-2017'"
+
+
+def test_the_first_run_succeeds(first_run):
+    assert first_run.returncode == 0, first_run.stdout[-6000:] + first_run.stderr[-3000:]
+    assert re.search(r"publication +1\b", first_run.stdout)
+    assert re.search(r"release +1\b", first_run.stdout)
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("place_level = 'country' and source_level = 'country'", "2069812"),
+        ("place_level = 'district' and geo_method = 'observed'", "2069812"),
+        (f"place_level = 'local_unit' and {TODAY}", "2066102"),
+        ("place_level = 'country' and source_level = 'vdc'", "2066102"),
+        ("place_level = 'province'", "2066102"),
+    ],
+)
+def test_households_without_a_toilet_add_up_as_the_census_has_them(first_run, installation, where, expected):
+    found = installation.query(
+        "select round(sum(numerator), 6)::float8 from marts.observation"
+        f" where source_id = 'census_2011_toilet' and series_code = 'NP_TOILET_NONE' and {where}"
+    )
+    assert found == [expected]
+
+
+def test_every_place_of_today_has_a_figure(first_run, installation):
+    found = installation.query(
+        "select place_level, count(distinct place_code) from marts.indicator_series"
+        " where series_code = 'NP_TOILET_NONE' group by 1 order by 1"
+    )
+    assert found == ["country|1", "district|77", "local_unit|753", "province|7"]
+
+
+def test_a_second_run_finds_nothing_new(first_run, installation):
+    published = "select count(*), min(published_from), max(published_from) from published.observation"
+    before = installation.query(published, role="engineer")
+    again = installation.statloom("run")
+    assert again.returncode == 0, again.stdout[-6000:]
+    assert "nothing new" in again.stdout
+    assert re.search(r"publication +1\b", again.stdout)
+    assert installation.query(published, role="engineer") == before
+
+
+def test_open_data_is_valid_for_other_tools(first_run, installation):
+    from frictionless import validate
+
+    package = installation.home / "open_data" / "latest" / "datapackage.json"
+    report = validate(str(package))
+    assert report.valid, report.flatten(["rowNumber", "fieldName", "note"])[:5]
+
+
+def test_the_report_says_what_was_quarantined(first_run, installation):
+    report = json.loads((installation.home / "report" / "report.json").read_text())
+    by_source = {source["source_id"]: source for source in report["sources"]}
+    for source in by_source.values():
+        assert source["rows_in"] == source["rows_published"] + source["rows_quarantined"], source["source_id"]
+    assert by_source["census_2011_religion"]["rows_quarantined"] >= 22
+
+
+def test_a_broken_delivery_holds_back_its_source_alone(first_run, installation):
+    toilet = installation.project / "demo/deliveries/census_2011/toilet.csv"
+    water = installation.project / "demo/deliveries/census_2011/drinking_water.csv"
+    lines = toilet.read_text().splitlines(keepends=True)
+    assert lines[1].endswith(",2262652\n")
+    toilet.write_text("".join([lines[0], lines[1].replace("2262652", "n.a."), *lines[2:]]))
+    water.write_text(
+        water.read_text().replace("NP,country,TAP_PIPED,2591379", "NP,country,TAP_PIPED,2591380")
+    )
+    value = (
+        "select numerator::bigint from marts.observation where source_level = 'country'"
+        " and source_id = '{}' and series_code = '{}'"
+    )
+    run = installation.statloom("run")
+    assert run.returncode == 1
+    assert "toilet.csv, row 2, column total: 'n.a.'" in run.stdout
+    assert installation.query(value.format("census_2011_toilet", "NP_TOILET_NONE")) == ["2069812"]
+    assert "2591380" in installation.query(
+        "select distinct numerator::bigint from marts.observation where source_level = 'country'"
+        " and source_id = 'census_2011_drinking_water'"
+    )
