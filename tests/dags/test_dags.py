@@ -33,7 +33,7 @@ print("RESULT" + json.dumps({
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory):
-    """What Airflow finds in the DAG folder, loaded in a process of its own with an Airflow home of its own."""
+    """What Airflow finds in the DAG folder, in a process and an Airflow home of its own."""
     home = tmp_path_factory.mktemp("airflow")
     environment = os.environ | {
         "AIRFLOW_HOME": str(home),

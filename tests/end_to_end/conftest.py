@@ -1,4 +1,4 @@
-"""One installation of the whole project in a folder of its own, run for real, shared by the end-to-end tests."""
+"""One installation of the whole project in a folder of its own, run for real, shared by these tests."""
 
 import os
 import shutil

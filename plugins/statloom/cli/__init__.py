@@ -1,6 +1,7 @@
 """The ``statloom`` command. Each subcommand is one module of this package.
 
-A subcommand's module has ``configure(parser)`` and ``execute(arguments) -> int`` (the exit code). It is imported only when it is called, so that ``statloom status`` does not pay for dbt.
+A subcommand's module has ``configure(parser)`` and ``execute(arguments) -> int`` (the exit code). It is
+imported only when it is called, so that ``statloom status`` does not pay for dbt.
 """
 
 import argparse
