@@ -1,0 +1,99 @@
+"""The tables ``published.<mart>``: every version of every row, and the indexes that diff and readers need."""
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from statloom.errors import StatloomError
+from statloom.publication.difference import HASH
+from statloom.publication.shapes import Shape
+from statloom.publication.sql import LOCK_NOT_AVAILABLE, names, quote, run, state
+
+HIDDEN = (HASH, "published_from", "published_to")
+
+
+def mart_columns(published: Shape) -> dict[str, str]:
+    """Return the mart's own columns of a published table."""
+    return {name: kind for name, kind in published.columns.items() if name not in HIDDEN}
+
+
+def create(connection: Connection, mart: str, candidate: Shape) -> None:
+    """Create ``published.<mart>`` without indexes; ``index`` adds them after the first rows."""
+    columns = ", ".join(f"{quote(name)} {kind}" for name, kind in candidate.columns.items())
+    # The hash stands first: the comparison then reads the head of each row and skips the rest. The room left
+    # in each page lets a row be closed on its page, without a new entry in any index.
+    run(
+        connection,
+        f"create table published.{quote(mart)} ({HASH} bigint not null, published_from integer not null, "
+        f"published_to integer, {columns}) with (fillfactor = 95)",
+    )
+
+
+def index(connection: Connection, mart: str, candidate: Shape) -> None:
+    """Create the indexes of ``published.<mart>``: by key, and by series and place where it has such columns.
+
+    None of them holds ``published_to``, so that closing a row touches no index.
+    """
+    table = f"published.{quote(mart)}"
+    run(connection, f"alter table {table} add primary key ({names(candidate.key)}, published_from)")
+    run(connection, f"create index on {table} using brin (published_from)")
+    for wanted in (["series_code", "place_code", "period"], ["place_code", "series_code"]):
+        columns = [name for name in wanted if name in candidate.columns]
+        if columns[:1] == wanted[:1] and tuple(columns) != candidate.key[: len(columns)]:
+            run(connection, f"create index on {table} ({names(columns)})")
+
+
+def differs(published: Shape, candidate: Shape) -> bool:
+    """Say whether ``adapt`` has something to do."""
+    has = mart_columns(published)
+    return any(has.get(name) != kind for name, kind in candidate.columns.items()) or published.key != (
+        *candidate.key,
+        "published_from",
+    )
+
+
+def adapt(connection: Connection, mart: str, published: Shape, candidate: Shape) -> None:
+    """Give ``published.<mart>`` the columns and key that ``candidate.<mart>`` has now.
+
+    A column that the candidate no longer has stays in the table: older publications show it. Raises
+    StatloomError when published values do not convert to a column's new type, or published rows are not
+    unique under a new key.
+    """
+    table = f"published.{quote(mart)}"
+    has = mart_columns(published)
+    for name, kind in candidate.columns.items():
+        if name not in has:
+            run(connection, f"alter table {table} add column {quote(name)} {kind}")
+        elif has[name] != kind:
+            conversion = f"alter column {quote(name)} type {kind} using {quote(name)}::{kind}"
+            _or_explain(
+                connection,
+                f"alter table {table} {conversion}",
+                f"mart {mart}, column {name}: published as {has[name]}, the candidate has {kind}, and what "
+                "was published does not convert; give the column a new name",
+            )
+    if published.key != (*candidate.key, "published_from"):
+        if published.key:
+            old = connection.execute(
+                text(
+                    "select conname from pg_constraint "
+                    "where conrelid = cast(:table as regclass) and contype = 'p'"
+                ),
+                {"table": table},
+            ).scalar_one()
+            run(connection, f"alter table {table} drop constraint {quote(old)}")
+        keys = names(candidate.key)
+        _or_explain(
+            connection,
+            f"alter table {table} add primary key ({keys}, published_from)",
+            f"mart {mart}: the candidate's key is now ({keys}), under which published rows are not unique; "
+            "give the mart a new name",
+        )
+
+
+def _or_explain(connection: Connection, statement: str, explanation: str) -> None:
+    try:
+        run(connection, statement)
+    except DBAPIError as error:
+        if state(error) == LOCK_NOT_AVAILABLE:
+            raise
+        raise StatloomError(f"{explanation} ({str(error.orig).splitlines()[0]})") from error
