@@ -1,7 +1,7 @@
 """Connections to the warehouse, by role.
 
-``STATLOOM_DATABASE_URL`` names any PostgreSQL server, as the engineer role. Without it the embedded server of this
-installation is used: its address is in ``run/server.json``, its passwords in ``secrets/passwords.json``.
+``STATLOOM_DATABASE_URL`` names any PostgreSQL server, as the engineer role. Without it the embedded server of
+this installation is used: its address is in ``run/server.json``, its passwords in ``secrets/passwords.json``.
 """
 
 import json
