@@ -1,4 +1,4 @@
-"""Tables behind the two servers of the demo: the health MIS (DHIS2) and the ministry of education's database."""
+"""Tables behind the demo's two servers: the health MIS (DHIS2) and the database of the ministry of education."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def dhis2_uid(kind: str, code: str) -> str:
-    """Return an identifier as DHIS2 makes them (a letter, then ten letters or digits), always the same for a code."""
+    """Return an identifier like those of DHIS2 (a letter, ten letters or digits), the same for the same code."""
     number = int.from_bytes(hashlib.sha256(f"{kind}:{code}".encode()).digest(), "big")
     number, first = divmod(number, len(LETTERS))
     uid = LETTERS[first]
@@ -116,7 +116,7 @@ def _data_values(folder: Path) -> pd.DataFrame:
 
 
 def write_dhis2(tables: Path, into: Path) -> None:
-    """Write the health MIS in the DHIS2 model: organisation units, data elements, data sets and data values as CSV."""
+    """Write the health MIS as tables of the DHIS2 model: units, data elements, data sets, data values."""
     folder = into / "bodies" / "dhis2"
     folder.mkdir(parents=True, exist_ok=True)
     places = read_table(tables / "places" / "districts_and_vdcs_2011.csv")

@@ -2,8 +2,8 @@
 
     python -m demo.generate.from_nepal_tables FOLDER [--into demo]
 
-FOLDER holds `census_2011/`, `census_2021/`, `mis_health/`, `mis_education/`, `mis_other/` and `places/` as plain CSV
-(see demo/README.md for their provenance). No figure is corrected: what is wrong in the tables is wrong in the
+FOLDER holds `census_2011/`, `census_2021/`, `mis_health/`, `mis_education/`, `mis_other/` and `places/` as plain
+CSV (see demo/README.md for their provenance). No figure is corrected: what is wrong in the tables is wrong in the
 deliveries. What is added is form only: the formats, headers and totals that the bodies' own files have.
 """
 
@@ -83,10 +83,10 @@ def write_companies(tables: Path, deliveries: Path) -> None:
 
 
 def population_rows(tables: Path) -> pd.DataFrame:
-    """Population 2021 in the order of the workbook: nation, then each province with its districts and their units.
+    """Population 2021 in the workbook's order: nation, then each province with its districts and their units.
 
     Returns columns `code, area, level, total, male, female`; `total` is male and female added up. Codes of
-    provinces, districts and local units are numbers (a district's leading zero is gone), the nation's is text.
+    provinces, districts and local units are numbers (a district's zero is gone), the nation's is text.
     """
     long = read_table(tables / "census_2021" / "population.csv")
     units = read_table(tables / "places" / "federal_units_2021.csv").drop_duplicates(
@@ -163,9 +163,9 @@ def write_population(tables: Path, deliveries: Path) -> None:
 
 
 def district_names(tables: Path) -> pd.Series:
-    """Names that the bodies write beside their codes: the census bureau's own spelling, by code of the 2011 tables.
+    """Names that bodies write beside their codes: the census bureau's own spelling, by code of the 2011 tables.
 
-    The two lists number the districts differently, so they are joined by name; five names are spelt differently.
+    The two lists number the districts differently, so they are joined by name; three are spelt differently.
     """
     listed = read_table(tables / "places" / "districts_and_vdcs_2011.csv")
     listed = listed[listed["geo_level"] == "district"]
@@ -188,7 +188,7 @@ def _write_semicolon_csv(path: Path, frame: pd.DataFrame) -> None:
 
 
 def write_poverty(tables: Path, deliveries: Path) -> None:
-    """Write the poverty headcounts as a spreadsheet exports them: codes are numbers, so `01` has become `1`."""
+    """Write the poverty headcounts as a spreadsheet exports them: codes are numbers, `01` has become `1`."""
     long = read_table(tables / "mis_other" / "poverty.csv")
     long["total"] = long["total"].astype("int64")
     wide = long.pivot(index="geo_code", columns="poverty", values="total")
