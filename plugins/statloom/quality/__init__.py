@@ -1,0 +1,1 @@
+"""Gates: what the data must be before they go further, judged by Great Expectations inside PostgreSQL."""

@@ -1,0 +1,221 @@
+"""The gates: what does not pass goes no further.
+
+A gate judges the rows of a delivery (`raw`), the candidate marts (`marts`) or what would be released
+(`release`), inside PostgreSQL. Its results stay in ``quality.gate_run`` and ``quality.expectation_result``.
+"""
+
+# ruff: noqa: S608  (identifiers and values are quoted by statloom.quality.sql; conditions are the suites' own)
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from great_expectations.core.expectation_validation_result import (
+    ExpectationSuiteValidationResult,
+    ExpectationValidationResult,
+)
+from sqlalchemy import Engine, text
+
+from statloom import contracts
+from statloom.errors import GateError
+from statloom.quality import context, contract_suite, pages, placing, results, sql, suites
+from statloom.quality.bindings import Bindings, bound
+from statloom.quality.expectations.base import OwnExpectation, RelationExpectation
+from statloom.quality.expectations.metrics import EXAMPLES
+from statloom.quality.results import Result
+from statloom.quality.suites import Suite
+
+GATES = ("raw", "marts", "release")
+SCHEMAS = {"marts": "candidate", "release": "release"}
+OWNER = "quality@statloom.example"
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What a gate found. ``failed``, ``warned``: numbers of expectations not met; ``message``: for a
+    person."""
+
+    passed: bool
+    failed: int
+    warned: int
+    gate_run_id: int
+    message: str
+
+
+def judge(
+    gate: str,
+    subject: str,
+    *,
+    engine: Engine,
+    delivery_id: int | None = None,
+    run_id: str | None = None,
+) -> GateResult:
+    """Judge ``subject`` at ``gate`` and write down what was found.
+
+    ``raw``: ``subject`` is a source, ``delivery_id`` its delivery. ``marts``, ``release``: all suites of
+    that gate. The gate passes when every expectation of severity `fail` is met and no table has more
+    warnings than its budget. Raises GateError when there is nothing to judge by, or a suite is not valid;
+    the data are then not judged.
+    """
+    if gate not in GATES:
+        raise GateError(f"there is no gate {gate!r}; the gates are {', '.join(GATES)}")
+    started_at = datetime.now(UTC)
+    subjects = list(_raw(subject, delivery_id, engine) if gate == "raw" else _tables(gate))
+    if not subjects:
+        raise GateError(f"gate {gate}: no suites are declared, so nothing would be judged")
+    found, over_budget, validations = [], [], []
+    datasource = context.datasource(engine)
+    try:
+        for suite, bindings in subjects:
+            validation = _validate(datasource, suite, bindings)
+            judged = results.collect(suite, bindings.table_name, validation, bindings)
+            found += judged
+            validations.append(validation)
+            warnings = sum(not r.passed and not r.fails_gate for r in judged)
+            if warnings > suite.warning_budget:
+                over_budget.append(
+                    f"{bindings.table_name}: {warnings} warnings, and the budget is {suite.warning_budget}"
+                )
+    finally:
+        datasource.get_execution_engine().close()
+    failed = sum(r.fails_gate for r in found)
+    warned = sum(not r.passed and not r.fails_gate for r in found)
+    passed = not failed and not over_budget
+    gate_run_id = _write(
+        engine,
+        {
+            "gate": gate,
+            "subject": subject,
+            "delivery_id": delivery_id,
+            "run_id": run_id,
+            "started_at": started_at,
+            "passed": passed,
+            "expectations": len(found),
+            "failed": failed,
+            "warned": warned,
+        },
+        found,
+    )
+    pages.write(engine, gate_run_id, f"{gate} gate: {subject}", validations)
+    return GateResult(passed, failed, warned, gate_run_id, _message(gate, subject, found, over_budget))
+
+
+def _raw(source: str, delivery_id: int | None, engine: Engine) -> Iterable[tuple[Suite, Bindings]]:
+    if delivery_id is None:
+        raise GateError(f"gate raw: {source}: a delivery must be named")
+    contract = contracts.load(source)
+    suite = contract_suite.extended(contract, next(iter(suites.find("raw", source)), None))
+    table = sql.name("raw", source)
+    with engine.connect() as connection:
+        previous = connection.scalar(
+            text(
+                "select max(delivery_id) from landing.delivery"
+                " where source_id = :source and status = 'accepted' and delivery_id <> :delivery_id"
+            ),
+            {"source": source, "delivery_id": delivery_id},
+        )
+    batch = f"(select * from {table} where _delivery_id = {int(delivery_id)})"
+    yield (
+        suite,
+        Bindings(
+            batch=batch,
+            placed=placing.placed(contract, batch),
+            place=placing.TABLE,
+            previous=f"(select * from {table} where _delivery_id = {int(previous or -1)})",
+            table=sql.literal(table),
+            table_name=f"raw.{source}",
+            delivery_id=delivery_id,
+            example_columns=suite.example_columns,
+            key_columns=("_row_number", *contract.raw_key),
+            hidden_columns=frozenset(
+                n for n, c in contract.columns.items() if c.role == "personal_identifier"
+            ),
+        ),
+    )
+
+
+def _tables(gate: str) -> Iterable[tuple[Suite, Bindings]]:
+    schema = SCHEMAS[gate]
+    for suite in suites.find(gate, gate):
+        table = sql.name(schema, suite.table)
+        yield (
+            suites.with_owner(suite, OWNER),
+            Bindings(
+                batch=table,
+                placed="(select *, place_id as _place_id, place_level as _place_level,"
+                f" place_name as _place_name from {table})",
+                place="places.place",
+                table=sql.literal(table),
+                table_name=f"{schema}.{suite.table}",
+                example_columns=suite.example_columns,
+                key_columns=suite.example_columns,
+            ),
+        )
+
+
+def _validate(datasource, suite: Suite, bindings: Bindings) -> ExpectationSuiteValidationResult:
+    """Return the results of a suite.
+
+    First everything with as little work as possible: Great Expectations' own only say yes or no. Of these,
+    the few that were not met are then asked for counts and examples.
+    """
+    built = suites.build(suite)
+    asset = datasource.add_query_asset(suite.name, query=f"select * from {bindings.batch} as batch")
+    batch = asset.add_batch_definition_whole_table("all").get_batch()
+    with bound(bindings):
+        if bindings.place == placing.TABLE and any(_needs_places(e) for e in built.expectations):
+            placing.prepare(datasource)
+        validation = batch.validate(built, result_format="BOOLEAN_ONLY")
+        for index, result in enumerate(validation.results):
+            expectation = built.expectations[result.expectation_config.meta["position"] - 1]
+            # One broken expectation breaks all that were bundled with it: each is asked again, alone.
+            broken = _broken(result)
+            if broken or (not result.success and not isinstance(expectation, OwnExpectation)):
+                validation.results[index] = batch.validate(expectation, result_format=_detailed(bindings))
+    return validation
+
+
+def _needs_places(expectation) -> bool:
+    return isinstance(expectation, RelationExpectation) and "{place" in expectation.query()
+
+
+def _broken(result: ExpectationValidationResult) -> bool:
+    info = result.exception_info or {}
+    return any(part.get("raised_exception") for part in [info, *info.values()] if isinstance(part, dict))
+
+
+def _detailed(bindings: Bindings) -> dict:
+    """Return the result format that gives counts and a few examples, with the columns that say which rows
+    they are."""
+    detailed = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
+    if bindings.key_columns:
+        detailed["unexpected_index_column_names"] = list(bindings.key_columns)
+    return detailed
+
+
+def _write(engine: Engine, run: dict, found: list[Result]) -> int:
+    with engine.begin() as connection:
+        gate_run_id = connection.scalar(
+            text(
+                "insert into quality.gate_run (gate, subject, delivery_id, run_id, started_at,"
+                " finished_at, passed,"
+                " expectations, failed, warned) values (:gate, :subject, :delivery_id, :run_id, :started_at,"
+                " :finished_at, :passed, :expectations, :failed, :warned) returning gate_run_id"
+            ),
+            {**run, "finished_at": datetime.now(UTC)},
+        )
+        results.write(connection, gate_run_id, found)
+    return gate_run_id
+
+
+def _message(gate: str, subject: str, found: list[Result], over_budget: list[str]) -> str:
+    """Return what was found, a line for each expectation not met: failures first."""
+    failures = [r.message for r in found if r.fails_gate]
+    warnings = [r.message for r in found if not r.passed and not r.fails_gate]
+    head = (
+        f"gate {gate}: {subject}: {len(found)} expectations, {len(failures)} failed, {len(warnings)} warned"
+    )
+    lines = [f"failed: {line}" for line in failures]
+    lines += [f"failed: {line}" for line in over_budget]
+    lines += [f"warned: {line}" for line in warnings]
+    return "\n  ".join([head, *lines])
