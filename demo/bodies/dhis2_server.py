@@ -3,8 +3,8 @@
     python -m demo.bodies.dhis2_server --port 0 --ready run/dhis2.json
 
 The user's password and the personal access token come from the environment (`STATLOOM_DEMO_DHIS2_PASSWORD`,
-`STATLOOM_DEMO_DHIS2_TOKEN`), never from the command line. Collections are paged, `dataValueSets` is not, as in
-DHIS2. Listens on 127.0.0.1 only.
+`STATLOOM_DEMO_DHIS2_TOKEN`), never from the command line. Collections are paged, `dataValueSets` is not, as
+in DHIS2. Listens on 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -310,16 +310,19 @@ def _whole_number(parameters: dict[str, list[str]], name: str, default: int) -> 
 def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGTERM; write `{"port", "pid"}` to the file `--ready` once requests are answered."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
+    parser.add_argument("--port", type=int, default=0, help="any free one when it is taken, or 0")
     parser.add_argument(
         "--ready", type=Path, help="file that tells port and process id when the server answers"
     )
     options = parser.parse_args(arguments)
-    server = Dhis2Server(
-        users={USER: os.environ["STATLOOM_DEMO_DHIS2_PASSWORD"]},
-        tokens=(os.environ["STATLOOM_DEMO_DHIS2_TOKEN"],),
-        port=options.port,
-    )
+    credentials = {
+        "users": {USER: os.environ["STATLOOM_DEMO_DHIS2_PASSWORD"]},
+        "tokens": (os.environ["STATLOOM_DEMO_DHIS2_TOKEN"],),
+    }
+    try:
+        server = Dhis2Server(**credentials, port=options.port)
+    except OSError:
+        server = Dhis2Server(**credentials)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.stop).start())
     if options.ready:

@@ -1,4 +1,4 @@
-"""Tables behind the demo's two servers: the health MIS (DHIS2) and the database of the ministry of education."""
+"""Tables behind the demo's two servers: the health MIS (DHIS2) and the ministry of education's database."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def dhis2_uid(kind: str, code: str) -> str:
-    """Return an identifier like those of DHIS2 (a letter, ten letters or digits), the same for the same code."""
+    """Return an identifier like those of DHIS2: a letter, ten letters or digits; the same for a code."""
     number = int.from_bytes(hashlib.sha256(f"{kind}:{code}".encode()).digest(), "big")
     number, first = divmod(number, len(LETTERS))
     uid = LETTERS[first]

@@ -2,9 +2,9 @@
 
     python -m demo.generate.from_nepal_tables FOLDER [--into demo]
 
-FOLDER holds `census_2011/`, `census_2021/`, `mis_health/`, `mis_education/`, `mis_other/` and `places/` as plain
-CSV (see demo/README.md for their provenance). No figure is corrected: what is wrong in the tables is wrong in the
-deliveries. What is added is form only: the formats, headers and totals that the bodies' own files have.
+FOLDER holds `census_2011/`, `census_2021/`, `mis_health/`, `mis_education/`, `mis_other/` and `places/` as
+plain CSV (see demo/README.md for their provenance). No figure is corrected: what is wrong in the tables is
+wrong in the deliveries. What is added is form only: formats, headers and totals as in the bodies' own files.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def write_population(tables: Path, deliveries: Path) -> None:
 
 
 def district_names(tables: Path) -> pd.Series:
-    """Names that bodies write beside their codes: the census bureau's own spelling, by code of the 2011 tables.
+    """Names that bodies write beside their codes: the bureau's own spelling, by code of the 2011 tables.
 
     The two lists number the districts differently, so they are joined by name; three are spelt differently.
     """
