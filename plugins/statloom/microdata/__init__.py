@@ -1,0 +1,1 @@
+"""Microdata: from persons and households to estimates with their uncertainty."""

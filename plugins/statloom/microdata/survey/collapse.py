@@ -1,0 +1,140 @@
+"""One pass over the data: weighted sums of every measure in every base cell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from statloom.microdata.survey.domains import Domains
+from statloom.microdata.survey.errors import SurveyError
+from statloom.microdata.survey.estimand import Measure
+from statloom.microdata.survey.source import Source
+
+
+@dataclass
+class MeasureSums:
+    """Sums of one measure over the cases for which it is known.
+
+    ``values``: one array over base cells for each of its expressions, sum of w y. ``weight``, ``count``: sum
+    of w, number of cases; shared with the other measures as long as none is missing. ``pivot``: what is taken
+    from y before squaring. ``squares``: over combinations of domain columns, sums of w (y - pivot)^2; for a
+    ratio of w y^2, w y x, w x^2.
+    """
+
+    values: list[np.ndarray]
+    weight: np.ndarray
+    count: np.ndarray
+    own: bool = False
+    pivot: float | None = None
+    squares: list[np.ndarray] = field(default_factory=list)
+
+
+def collapse(
+    source: Source,
+    domains: Domains,
+    weight: np.ndarray,
+    measures: Sequence[Measure],
+    names: Sequence[str],
+    conditions: Sequence[bool],
+    squares: bool = True,
+) -> list[MeasureSums]:
+    """Return the sums of each measure over the base cells.
+
+    ``weight``: of each row. ``names``: how messages call each measure. ``conditions``: whether a measure may
+    be 0 or 1 only (its squares are its values and are not summed). ``squares``: whether squares are summed at
+    all. Raises SurveyError for infinite values, and for other values than 0 and 1 in a condition.
+    """
+    size = len(domains.leaf)
+    weight_all, count_all = np.zeros(size), np.zeros(size)
+    sums = [
+        MeasureSums([np.zeros(size) for _ in measure.values], weight_all, count_all) for measure in measures
+    ]
+    for measure, made, condition in zip(measures, sums, conditions, strict=True):
+        if squares and not condition:
+            made.squares = [
+                np.zeros(domains.combinations) for _ in range(1 if len(measure.values) == 1 else 3)
+            ]
+    expressions = list(dict.fromkeys(sql for measure in measures for sql in measure.sql))
+    place = {sql: at for at, sql in enumerate(expressions)}
+    stop = 0
+    for start, stop, columns in source.blocks(expressions):
+        cells, local = np.unique(domains.cell[start:stop], return_inverse=True)
+        combinations = domains.combination[cells][local] if squares else None
+        w = weight[start:stop]
+        block = _Block(start, w, cells, local, combinations, domains.combinations)
+        w_cells, n_cells = np.bincount(local, weights=w), np.bincount(local).astype(float)
+        finite = [bool(np.isfinite(column.sum())) for column in columns]
+        # Before the shared sums move on: a measure with its first missing value starts from what they were.
+        for measure, made, name, condition in zip(measures, sums, names, conditions, strict=True):
+            at = [place[sql] for sql in measure.sql]
+            values = [columns[column] for column in at]
+            known = None
+            if not all(finite[column] for column in at):
+                known = _known(values, name, start)
+            if known is not None and not made.own:
+                made.own, made.weight, made.count = True, made.weight.copy(), made.count.copy()
+            if made.own:
+                if known is None:
+                    made.weight[cells] += w_cells
+                    made.count[cells] += n_cells
+                else:
+                    made.weight[cells] += np.bincount(local, weights=np.where(known, w, 0.0))
+                    made.count[cells] += np.bincount(local, weights=known)
+                    values = [np.where(known, value, 0.0) for value in values]
+            if condition:
+                _refuse_other_than_0_and_1(values[0], name, start)
+            _add(made, values, known, block)
+        weight_all[cells] += w_cells
+        count_all[cells] += n_cells
+    if stop != len(weight):
+        raise SurveyError(f"{source.name}: changed while it was read: {len(weight)} rows, then {stop}")
+    return sums
+
+
+@dataclass(frozen=True)
+class _Block:
+    start: int
+    weight: np.ndarray
+    cells: np.ndarray
+    local: np.ndarray
+    combinations: np.ndarray | None
+    size: int
+
+
+def _known(values: list[np.ndarray], name: str, start: int) -> np.ndarray | None:
+    known = np.ones(len(values[0]), dtype=bool)
+    for value in values:
+        infinite = np.flatnonzero(np.isinf(value))
+        if len(infinite):
+            raise SurveyError(f"{name}: infinite in row {start + infinite[0] + 1}")
+        known &= ~np.isnan(value)
+    return None if known.all() else known
+
+
+def _refuse_other_than_0_and_1(value: np.ndarray, name: str, start: int) -> None:
+    # y^2 = y holds for 0 and 1 only.
+    if np.dot(value, value) != value.sum() or not ((value == 0) | (value == 1)).all():
+        row = int(np.flatnonzero((value != 0) & (value != 1))[0])
+        raise SurveyError(
+            f"{name}: a proportion needs a condition or a column of 0 and 1, found {value[row]:g} "
+            f"in row {start + row + 1}"
+        )
+
+
+def _add(made: MeasureSums, values: list[np.ndarray], known: np.ndarray | None, block: _Block) -> None:
+    weighted = [block.weight * value for value in values]
+    for total, part in zip(made.values, weighted, strict=True):
+        total[block.cells] += np.bincount(block.local, weights=part)
+    if not made.squares:
+        return
+    if len(values) == 1:
+        if made.pivot is None:
+            made.pivot = float(values[0].sum() / max(1, len(values[0]) if known is None else known.sum()))
+        deviation = values[0] - made.pivot
+        products = [block.weight * deviation**2]
+        if known is not None:
+            products[0][~known] = 0.0
+    else:
+        products = [weighted[0] * values[0], weighted[0] * values[1], weighted[1] * values[1]]
+    for total, product in zip(made.squares, products, strict=True):
+        total += np.bincount(block.combinations, weights=product, minlength=block.size)

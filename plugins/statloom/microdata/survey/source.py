@@ -1,0 +1,143 @@
+"""Reading survey data: a pandas DataFrame, a pyarrow Table or a Parquet file, through DuckDB, in row order.
+
+Row order is kept in every pass, so sums are taken in the same order each time and the same data give the same
+figures to the last bit.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from statloom.microdata.survey.errors import SurveyError
+from statloom.microdata.survey.expression import quote
+
+ROWS_PER_BLOCK = 32_768
+_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|BIGNUM|DECIMAL\(.*\)")
+
+
+class Source:
+    """Survey data that can be read several times, always in the same order of rows.
+
+    ``data``: a pandas DataFrame, a pyarrow Table, or the path of a Parquet file. ``columns``: its column
+    names. Raises SurveyError when it cannot be read or has no columns.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self._connection = duckdb.connect(
+            config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        )
+        self._data = data
+        if isinstance(data, str | Path):
+            self.name = Path(data).name
+            if not Path(data).is_file():
+                raise SurveyError(f"{data}: no such file")
+            try:
+                relation = self._connection.read_parquet(str(data))
+                relation.create_view("survey")
+            except duckdb.Error as error:
+                raise SurveyError(f"{data}: cannot be read as Parquet: {_first_line(error)}") from None
+            self.columns = list(relation.columns)
+        elif isinstance(data, pd.DataFrame):
+            self.name = "data"
+            self.columns = [str(column) for column in data.columns]
+        elif isinstance(data, pa.Table):
+            self.name = "data"
+            self.columns = data.column_names
+        else:
+            raise SurveyError(
+                "data: a pandas DataFrame, a pyarrow Table or a Parquet path is needed, "
+                f"not {type(data).__name__}"
+            )
+        twice = [column for column in dict.fromkeys(self.columns) if self.columns.count(column) > 1]
+        if twice:
+            raise SurveyError(f"{self.name}: two columns are called {twice[0]!r}")
+
+    def close(self) -> None:
+        """Let go of the data."""
+        self._connection.close()
+
+    def need(self, names: Sequence[str], where: str) -> None:
+        """Raise SurveyError unless the data have all columns ``names``; ``where`` says who asks for them."""
+        for name in names:
+            if name not in self.columns:
+                raise SurveyError(f"{where}: the data have no column {name!r}")
+
+    def open(self, names: Sequence[str]) -> None:
+        """Make the columns ``names`` readable by `table` and `blocks`."""
+        if isinstance(self._data, pd.DataFrame):
+            frame = self._data.set_axis(self.columns, axis=1)[list(names)]
+            arrays = []
+            for name in names:
+                try:
+                    arrays.append(pa.Array.from_pandas(frame[name]))
+                except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                    raise SurveyError(
+                        f"data, column {name!r}: values of mixed types: {_first_line(error)}"
+                    ) from None
+            self._connection.register("survey", pa.table(arrays, names=list(names)))
+        elif isinstance(self._data, pa.Table):
+            self._connection.register("survey", self._data.select(list(names)))
+
+    def table(self, names: Sequence[str]) -> pa.Table:
+        """Return the columns ``names`` of all rows. Raises SurveyError when there are no rows."""
+        if names:
+            chosen = ", ".join(quote(name) for name in names)
+            table = self._run(f"SELECT {chosen} FROM survey").to_arrow_table()  # noqa: S608
+        else:
+            count = self._run("SELECT count(*) FROM survey").fetchone()
+            table = pa.table({"": pa.nulls(count[0] if count else 0)})
+        if table.num_rows == 0:
+            raise SurveyError(f"{self.name}: no rows")
+        return table
+
+    def types(self, expressions: Sequence[str]) -> list[str]:
+        """Return what DuckDB takes each SQL expression for: ``number``, ``condition`` or its own type
+        name.
+        """
+        kinds = []
+        for expression in expressions:
+            row = self._run(f"DESCRIBE SELECT {expression} FROM survey").fetchall()[0]  # noqa: S608
+            kind = row[1]
+            number = _NUMBERS.fullmatch(kind)
+            kinds.append("number" if number else "condition" if kind == "BOOLEAN" else kind)
+        return kinds
+
+    def blocks(
+        self, expressions: Sequence[str], rows: int = ROWS_PER_BLOCK
+    ) -> Iterator[tuple[int, int, list[np.ndarray]]]:
+        """Yield ``(first row, row after the last, values)``: one float64 array for each expression, NaN for
+        NULL.
+        """
+        chosen = ", ".join(f"{expression} AS c{place}" for place, expression in enumerate(expressions))
+        start = 0
+        reader = self._run(f"SELECT {chosen} FROM survey").to_arrow_reader(rows)  # noqa: S608
+        try:
+            for batch in reader:
+                stop = start + batch.num_rows
+                yield start, stop, [column.to_numpy(zero_copy_only=False) for column in batch.columns]
+                start = stop
+        except (duckdb.Error, pa.ArrowInvalid, OSError) as error:
+            raise SurveyError(f"{self.name}: {_first_line(error)}") from None
+
+    def check(self, expression: str, where: str) -> None:
+        """Raise SurveyError beginning with ``where`` when ``expression`` cannot be computed for some row."""
+        try:
+            self._connection.execute(f"SELECT count({expression}) FROM survey").fetchone()  # noqa: S608
+        except duckdb.Error as error:
+            raise SurveyError(f"{where}: {_first_line(error)}") from None
+
+    def _run(self, sql: str) -> duckdb.DuckDBPyRelation:
+        try:
+            return self._connection.sql(sql)
+        except duckdb.Error as error:
+            raise SurveyError(f"{self.name}: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
