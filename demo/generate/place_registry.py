@@ -3,8 +3,8 @@
     python demo/generate/place_registry.py FOLDER [--out FOLDER]
 
 FOLDER holds ``places/`` and ``census_2011/`` of the published figures. The seeds are committed: this is run
-again only when a list or a rule here changes. Every code of every list ends in ``place_code.csv`` or, with the
-reason, in ``place_rejected.csv``.
+again only when a list or a rule here changes. Every code of every list ends in ``place_code.csv`` or, with
+the reason, in ``place_rejected.csv``.
 """
 
 import argparse
@@ -16,16 +16,16 @@ import pandas as pd
 from statloom import settings
 from statloom.places.linking import link
 
-# A smaller share of a VDC's area in a second unit is an artefact of laying two published boundary sets over each
-# other (docs/decisions/places_crosswalk_slivers.md).
+# A smaller share of a VDC's area in a second unit is an artefact of laying two published boundary sets over
+# each other (docs/decisions/places_crosswalk_slivers.md).
 SLIVER = 0.05
 RESTRUCTURED = "2017-03-10"
 BEGINS = "2001-01-01"
 COMMON = "CodeforNepal/nepalmap_app (2019-09-02), MIT"
 COMMON_2021 = "CodeforNepal/nepalmap2021 (2023-06-20), MIT"
 
-# The name list numbers Kavrepalanchok last of these seven; the units listed under the codes, and the population
-# published for them, number it first.
+# The name list numbers Kavrepalanchok last of these seven; the units listed under the codes, and the
+# population published for them, number it first.
 DISTRICT_OF_CODE_2017 = {
     "30": "Kavrepalanchowk",
     "31": "Kailali",
@@ -199,7 +199,10 @@ def _read_lists(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def _districts(lists: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return today's districts: ``code, name, province``; give the lists of local units their districts' codes."""
+    """Return today's districts: ``code, name, province``.
+
+    Besides it gives the two lists of local units the codes of their districts, as ``parent``.
+    """
     federal = lists["federal"]
     listed = federal[federal["geo_level"] == "district"].rename(columns={"geo_code": "code"})
     names = listed["code"].map(DISTRICT_OF_CODE_2017).fillna(listed["name"])
@@ -225,8 +228,8 @@ def _linked(left: pd.DataFrame, right: pd.DataFrame, *, complete: bool = False) 
 def _protected_areas(lists: dict[str, pd.DataFrame], districts: pd.DataFrame) -> pd.DataFrame:
     """Return the protected areas, with the X... code that the area shares use.
 
-    The X... codes come without names. The district of the VDCs that lie in one says where it is; where a district
-    has two, they follow each other in the order of the lists.
+    The X... codes come without names. The district of the VDCs that lie in one says where it is; where a
+    district has two, they follow each other in the order of the lists.
     """
     census, area = lists["census"], lists["area"]
     district_2011 = census[census["geo_level"] == "district"].rename(columns={"geo_code": "code_2011"})
@@ -657,14 +660,18 @@ def _names(places, codes, lists) -> pd.DataFrame:
 def _crosswalk(lists, places, households) -> pd.DataFrame:
     """Return the weighted links from places of 2011 to places of 2017."""
     area = lists["area"].assign(area_share=lambda t: t["area_share"].astype(float))
-    area = area[~area["municipality_code"].str.startswith("X")].copy()
+    # 51201 is listed twice, as two polygons: the shares of one VDC in one unit are added up.
+    area = area[~area["municipality_code"].str.startswith("X")]
+    area = area.groupby(["vdc_geo_code", "municipality_code"], as_index=False)["area_share"].sum()
     partners = area.groupby("vdc_geo_code")["area_share"]
-    # A VDC that lies nearly whole in a protected area has no partner; of the others the largest link always stays.
+    # A VDC that lies nearly whole in a protected area has no partner; of the others the largest link always
+    # stays.
     area = area[
         (partners.transform("sum") >= SLIVER)
         & ((area["area_share"] >= SLIVER) | (area["area_share"] == partners.transform("max")))
     ]
-    # No local unit was made across a district's border: such a link says that the two boundary sets disagree there.
+    # No local unit was made across a district's border: such a link says that the two boundary sets disagree
+    # there.
     successors = _district_successors(places)
     inside = set(zip(successors["old"], successors["new"], strict=True))
     parent = places.set_index("place_id")["parent_id"]

@@ -1,0 +1,183 @@
+"""Names of places brought to a form in which spellings of one name are equal.
+
+Three forms, each weaker than the one before:
+
+- ``folded``: compatibility form (NFKC), small letters, no accents on Latin letters, digits as 0-9, no
+  punctuation, no invisible characters, single spaces.
+- ``core``: folded, without the words that only say what kind of unit it is ("Rural Municipality", "VDC",
+  "नगरपालिका").
+- ``key``: how the core sounds, in Latin letters whatever script it came in: transliteration variants of
+  Indic names (w/v/b, ee/i, oo/u, aa/a, chh/ch, sh/s, th/t ...) fall together. Vowels ``a`` after the first
+  letter are left out, because the inherent vowel of Indic scripts is written or left out at will.
+
+``kind`` is what the removed words said: a unit type, and ``levels`` of the registry that it may stand on.
+"""
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# No name of a place is longer; what is longer is no name, and is not worth the work on ten megabytes.
+LONGEST_NAME = 200
+
+KINDS = {
+    "rural_municipality": (
+        "rural municipality|gaun palika|gaunpalika|gaupalika|gau palika|gapa|ga pa|rm|"
+        "गाउँपालिका|गाउंपालिका|गाउपालिका|गाँउपालिका|गाउँ पालिका|गापा|गा पा"
+    ),
+    "sub_metropolitan_city": (
+        "sub metropolitan city|sub metropolitan municipality|sub metropolitan|upa mahanagarpalika|"
+        "upa mahanagar palika|upamahanagarpalika|उपमहानगरपालिका|उप महानगरपालिका|उ म न पा|उमनपा"
+    ),
+    "metropolitan_city": (
+        "metropolitan city|metropolitan municipality|metropolitan|mahanagarpalika|mahanagar palika|"
+        "महानगरपालिका|म न पा|मनपा"
+    ),
+    "municipality": (
+        "urban municipality|municipality|nagarpalika|nagar palika|napa|na pa|n p|np|munic|mun|"
+        "नगरपालिका|नगर पालिका|न पा|नपा"
+    ),
+    "village_development_committee": (
+        "village development committee|vdc|v d c|gabisa|ga bi sa|gavisa|ga vi sa|"
+        "गाउँ विकास समिति|गा वि स|गाविस"
+    ),
+    "district": "district|dist|jilla|zilla|jilha|जिल्ला",
+    "province": "province|pradesh|prades|pradesha|प्रदेश",
+}
+
+# The levels on which a unit of a kind may stand. A 2011 list has municipalities among its VDCs.
+LEVELS_OF_KIND = {
+    "rural_municipality": {"local_unit"},
+    "sub_metropolitan_city": {"local_unit", "vdc"},
+    "metropolitan_city": {"local_unit", "vdc"},
+    "municipality": {"local_unit", "vdc"},
+    "village_development_committee": {"vdc"},
+    "district": {"district"},
+    "province": {"province"},
+}
+
+_DEVANAGARI_DIGITS = "०१२३४५६७८९"
+# Consonants carry the inherent vowel; a sign or virama after it, marked "~", takes it away again.
+_SOUNDS_OF_LETTERS = (
+    "अ=a आ=a इ=i ई=i उ=u ऊ=u ऋ=ri ए=e ऐ=ai ओ=o औ=au "
+    "ा=~a ि=~i ी=~i ु=~u ू=~u ृ=~ri े=~e ै=~ai ो=~o ौ=~au ्=~ ं=n ँ=n ः= ़= "
+    "क=ka ख=kha ग=ga घ=gha ङ=nga च=cha छ=cha ज=ja झ=jha ञ=na ट=ta ठ=tha ड=da ढ=dha ण=na "
+    "त=ta थ=tha द=da ध=dha न=na प=pa फ=pha ब=ba भ=bha म=ma य=ya र=ra ल=la ळ=la व=wa "
+    "श=sha ष=sha स=sa ह=ha"
+)
+_LATIN = str.maketrans(dict(pair.split("=") for pair in _SOUNDS_OF_LETTERS.split(" ")))
+
+# Applied in this order to Latin letters without spaces. RE2 has no look-around, hence the captured
+# neighbours.
+_SOUNDS = (
+    ("ch+h*", "c"),
+    ("ph", "p"),
+    ("f", "p"),
+    ("sh+", "s"),
+    ("x", "ks"),
+    ("ck", "k"),
+    ("q", "k"),
+    ("z", "j"),
+    ("ow([bcdghjklmnprst]|$)", r"o\1"),
+    ("[wv]", "b"),
+    ("([bcdgjklmnprst])h+", r"\1"),
+    ("h([bcdgjklmnprst])", r"\1"),
+    ("h$", ""),
+    ("ee|ii", "i"),
+    ("oo|uu", "u"),
+    ("a[iy]", "e"),
+    ("[ao]u", "o"),
+    ("y", "i"),
+    ("m([bcdgjkpst])", r"n\1"),
+    ("ngg", "ng"),
+)
+_REPEATS = tuple((f"{letter}{letter}+", letter) for letter in "bcdeghijklmnoprstu")
+
+
+def normalise(names) -> pd.DataFrame:
+    """Return the forms of each name.
+
+    ``names``: a sequence of strings; missing values count as ''. The result has the same length and, for a
+    Series, the same index, with text columns ``folded, core, key, kind``; ``kind`` is '' when no word named
+    one, and all forms are '' for a text longer than ``LONGEST_NAME`` characters, which is no name.
+    """
+    names = names if isinstance(names, pd.Series) else pd.Series(list(names), dtype="object")
+    codes, distinct = pd.factorize(names, use_na_sentinel=True)
+    texts = pa.array(["" if value is None else str(value) for value in distinct], pa.string())
+    forms = _forms(texts)
+    forms.loc[len(forms)] = ""
+    return forms.iloc[codes].set_axis(names.index)  # code -1 (missing) takes the last row: empty
+
+
+def clean_codes(codes: pd.Series) -> pd.Series:
+    """Return codes as text without what spreadsheets add: blanks, '.0' of numbers stored as floats, other
+    digits.
+
+    Missing values and 'nan' become ''. Leading zeros are kept as found.
+    """
+    index = codes.index
+    if pd.api.types.is_float_dtype(codes.dtype):
+        whole = codes.notna() & (codes % 1 == 0)
+        codes = codes.astype("object").where(~whole, codes.fillna(0).astype("int64").astype(str))
+    texts = pa.array(
+        ["" if value is None or value != value else str(value)[:64] for value in codes], pa.string()
+    )
+    texts = pc.utf8_normalize(texts, "NFKC")
+    for digit, devanagari in enumerate(_DEVANAGARI_DIGITS):
+        texts = pc.replace_substring(texts, devanagari, str(digit))
+    texts = pc.replace_substring_regex(texts, r"[\p{Cf}\p{Cc}]", "")
+    texts = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"\s+", " "))
+    texts = pc.utf8_ltrim(texts, "'")
+    texts = pc.replace_substring_regex(texts, r"^([0-9]+)\.0*$", r"\1")
+    texts = pc.replace_substring_regex(texts, r"(?i)^(nan|none|null|<na>)$", "")
+    return pd.Series(texts.to_pandas(), index=index, dtype="str")
+
+
+def _forms(texts: pa.Array) -> pd.DataFrame:
+    long = pc.greater(pc.utf8_length(texts), LONGEST_NAME)
+    texts = pc.if_else(long, "", texts)
+    folded = _fold(texts)
+    core, kind = _strip_kinds(folded)
+    columns = {"folded": folded, "core": core, "key": _sound(core), "kind": kind}
+    return pd.DataFrame({name: column.to_pandas().astype("str") for name, column in columns.items()})
+
+
+def _fold(texts: pa.Array) -> pa.Array:
+    texts = pc.utf8_lower(pc.utf8_normalize(texts, "NFKD"))
+    # Combining marks of Latin letters go; those of Devanagari are vowels and stay.
+    texts = pc.replace_substring_regex(texts, r"[\x{0300}-\x{036f}\p{Cf}]", "")
+    texts = pc.utf8_normalize(texts, "NFKC")
+    for digit, devanagari in enumerate(_DEVANAGARI_DIGITS):
+        texts = pc.replace_substring(texts, devanagari, str(digit))
+    texts = pc.replace_substring_regex(texts, r"[’'`ʼ]", "")
+    texts = pc.replace_substring_regex(texts, r"[^\p{L}\p{M}\p{N}]+", " ")
+    return pc.utf8_trim_whitespace(texts)
+
+
+def _strip_kinds(folded: pa.Array) -> tuple[pa.Array, pa.Array]:
+    core = folded
+    kind = pa.array([""] * len(folded), pa.string())
+    for name, words in KINDS.items():
+        for pattern in (rf"^(.+?) (?:{words})$", rf"^(?:{words}) (.+)$"):
+            found = pc.and_(pc.match_substring_regex(core, pattern), pc.equal(kind, ""))
+            core = pc.if_else(found, pc.replace_substring_regex(core, pattern, r"\1"), core)
+            kind = pc.if_else(found, name, kind)
+    number = r"^(?:no|number|nr|num|नं|नम्बर) ?([0-9]+)$"
+    return pc.replace_substring_regex(core, number, r"\1"), kind
+
+
+def _sound(core: pa.Array) -> pa.Array:
+    has_devanagari = pc.match_substring_regex(core, r"\p{Devanagari}")
+    if pc.any(has_devanagari).as_py():
+        latin = pa.array([text.translate(_LATIN) for text in core.to_pylist()], pa.string())
+        latin = pc.replace_substring(pc.replace_substring(latin, "a~", ""), "~", "")
+        core = pc.if_else(has_devanagari, latin, core)
+    key = pc.replace_substring(core, " ", "")
+    for pattern, replacement in _SOUNDS:
+        key = pc.replace_substring_regex(key, pattern, replacement)
+    first, rest = pc.utf8_slice_codeunits(key, 0, 1), pc.utf8_slice_codeunits(key, 1)
+    rest = pc.replace_substring(rest, "a", "")
+    key = pc.binary_join_element_wise(first, rest, "")
+    for pattern, replacement in _REPEATS:
+        key = pc.replace_substring_regex(key, pattern, replacement)
+    return key
