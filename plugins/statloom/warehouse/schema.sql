@@ -68,12 +68,13 @@ create table if not exists landing.delivery (
     unique (source_id, sha256)
 );
 
--- The delivery of each source that the marts are built from: the newest accepted one.
+-- The delivery of each source that the marts are built from: the one accepted last. It is not always the one with the
+-- highest number: a source may go back to an earlier delivery.
 create or replace view landing.current_delivery as
 select distinct on (source_id) *
 from landing.delivery
 where status = 'accepted'
-order by source_id, delivery_id desc;
+order by source_id, judged_at desc, delivery_id desc;
 
 -- Each distinct reference of a source to a place, resolved. Empty strings, never null, in the key.
 create table if not exists places.place_reference (
@@ -89,6 +90,26 @@ create table if not exists places.place_reference (
     margin double precision,
     candidates jsonb not null default '[]',
     primary key (source_id, place_scheme, place_level, place_code, place_name, place_parent)
+);
+
+-- The registry of places (a hash of its seeds and code) that a source's references were resolved with.
+create table if not exists places.resolution (
+    source_id text primary key,
+    registry_sha256 text not null,
+    resolved_at timestamptz not null default now()
+);
+
+-- The periods that sources name, by the label they use. Filled when a delivery is loaded; a label that is no period
+-- of the source's type is not here.
+create table if not exists landing.period (
+    source_id text not null,
+    label text not null,
+    period_type text not null check (period_type in ('year', 'quarter', 'fiscal_year', 'fiscal_year_bs')),
+    period text not null,                     -- SDMX time period; of a fiscal year the year in which it begins
+    period_start date not null,
+    period_end date not null,
+    time_detail text not null,                -- the label as a reader knows it: 2071/72
+    primary key (source_id, label)
 );
 
 -- Rows held out at reading, with the reason; rows that could not be placed or mapped are added by dbt in

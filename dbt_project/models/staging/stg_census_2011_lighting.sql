@@ -1,0 +1,1 @@
+{{ staged('census_2011_lighting') }}

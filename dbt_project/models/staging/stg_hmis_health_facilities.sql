@@ -1,0 +1,1 @@
+{{ staged('hmis_health_facilities') }}

@@ -1,0 +1,1 @@
+{{ staged('registered_companies') }}

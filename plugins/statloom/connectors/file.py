@@ -1,0 +1,46 @@
+"""Files, local or behind any fsspec URL."""
+
+from pathlib import Path, PurePosixPath
+
+import fsspec
+
+from statloom import settings
+from statloom.connectors.connections import Lookup, without_secrets
+from statloom.connectors.payload import Part, Payload
+from statloom.contracts.model import Contract
+from statloom.errors import StatloomError
+from statloom.landing.disk import full_disk_named
+from statloom.landing.read.checks import CHUNK, maximum_bytes
+
+
+def fetch(contract: Contract, lookup: Lookup | None, folder: Path) -> Payload:
+    """Copy the file that the contract's ``url`` names. A path is relative to the project."""
+    url = contract.connector.url
+    address = url if "://" in url else str(settings.load().project / url)
+    shown = without_secrets(url)
+    name = PurePosixPath(url.split("?")[0]).name or contract.source
+    target = folder / name
+    try:
+        with fsspec.open(address, "rb") as source:
+            _copy(source, target, contract.source, shown)
+    except FileNotFoundError:
+        raise StatloomError(f"{contract.source}: no file {shown}") from None
+    except PermissionError:
+        raise StatloomError(f"{contract.source}: {shown} may not be read") from None
+    except IsADirectoryError:
+        raise StatloomError(f"{contract.source}: {shown} is a folder") from None
+    except StatloomError:
+        raise
+    except Exception as error:
+        raise StatloomError(f"{contract.source}: {shown} cannot be read: {without_secrets(error)}") from None
+    return Payload((Part(name, target, shown),), shown)
+
+
+def _copy(source, target: Path, name: str, shown: str) -> None:
+    size = 0
+    with full_disk_named(target), target.open("wb") as out:
+        while chunk := source.read(CHUNK):
+            size += len(chunk)
+            if size > maximum_bytes():
+                raise StatloomError(f"{name}: {shown} is larger than the limit of {maximum_bytes():,} bytes")
+            out.write(chunk)

@@ -1,0 +1,189 @@
+"""From YAML files to contracts."""
+
+import hashlib
+import json
+from pathlib import Path
+from types import MappingProxyType
+
+from statloom import settings
+from statloom.contracts import model
+from statloom.contracts.source_text import Document, dotted, parse
+from statloom.contracts.validation import cross_problems, schema_problems
+from statloom.errors import ContractError
+
+COLLECTION = "_collection.yml"
+_NOT_INHERITED = ("source", "columns", "series")
+
+
+def contract_files(folder: Path | None = None) -> dict[str, Path]:
+    """Return source → file of every contract below ``folder`` (default: dags/sources).
+
+    Raises ContractError when two files have the same name.
+    """
+    folder = folder or settings.load().contracts
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*.yml")):
+        if path.name.startswith(("_", ".")):
+            continue
+        if path.stem in found:
+            raise ContractError(
+                f"{_name(path)}: there is another contract of this name, {_name(found[path.stem])}"
+            )
+        found[path.stem] = path
+    return found
+
+
+def load_all(folder: Path | None = None, *, broken: list[ContractError] | None = None) -> dict:
+    """Return source → Contract for every contract below ``folder`` (default: dags/sources), sorted by source.
+
+    A contract that is not valid raises ContractError. When the list ``broken`` is given, the error is added
+    to it instead and the other contracts are returned, so that one source's mistake does not stop the others.
+    """
+    contracts = {}
+    for source, path in sorted(contract_files(folder).items()):
+        try:
+            contracts[source] = load_file(path)
+        except ContractError as error:
+            if broken is None:
+                raise
+            broken.append(error)
+    return contracts
+
+
+def load(source: str, folder: Path | None = None) -> model.Contract:
+    """Return the contract of ``source``. Raises ContractError when there is none, or it is not valid."""
+    found = contract_files(folder)
+    if source not in found:
+        raise ContractError(
+            f"no contract for source {source!r} in {_name(folder or settings.load().contracts)}"
+        )
+    return load_file(found[source])
+
+
+def load_file(path: Path) -> model.Contract:
+    """Return the contract in ``path``, with the defaults of the ``_collection.yml`` beside it.
+
+    Raises ContractError with every problem of the file, one a line, each with file, line and field.
+    """
+    document = parse(path, _name(path))
+    shared = path.parent / COLLECTION
+    collection = _collection(shared) if shared.exists() else Document("")
+    data = {**collection.data, **document.data}
+
+    problems = schema_problems(data) or cross_problems(data, path.stem)
+    if problems:
+        texts = [
+            _located(
+                collection if p and p[0] not in document.data and p[0] in collection.data else document, p, m
+            )
+            for p, m in problems
+        ]
+        raise ContractError("\n".join(dict.fromkeys(texts)))
+    sha256 = hashlib.sha256(json.dumps(data, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return build(data, path=_name(path), sha256=sha256)
+
+
+def _collection(path: Path) -> Document:
+    document = parse(path, _name(path))
+    problems = schema_problems(document.data, collection=True)
+    if problems:
+        raise ContractError("\n".join(_located(document, p, m) for p, m in problems))
+    return document
+
+
+def _located(document: Document, path: tuple, message: str) -> str:
+    where = f", {dotted(path)}" if path else ""
+    return f"{document.file}, line {document.line(path)}{where}: {message}"
+
+
+def _name(path: Path) -> str:
+    project = settings.load().project
+    try:
+        return str(path.resolve().relative_to(project.resolve()))
+    except ValueError:
+        return str(path)
+
+
+def build(data: dict, *, path: str = "", sha256: str = "") -> model.Contract:
+    """Return the contract that the valid mapping ``data`` declares."""
+    plain = {
+        key: data[key]
+        for key in (
+            "source custodian owner kind licence provenance sensitivity schedule maximum_age_days description"
+            " synthetic warning_budget"
+        ).split()
+        if key in data
+    }
+    connector = dict(data["connector"])
+    if isinstance(connector.get("period"), str):
+        connector["period"] = [connector["period"]]
+    return model.Contract(
+        **plain,
+        title=MappingProxyType(data["title"]),
+        connector=model.Connector(**_frozen(connector)),
+        format=_format(data["format"]),
+        columns=MappingProxyType(
+            {name: model.Column(name, **_frozen(column)) for name, column in data["columns"].items()}
+        ),
+        key=tuple(data["key"]),
+        place=model.Place(**data["place"]),
+        period=model.Period(**data["period"]),
+        series=tuple(_series(series) for series in data.get("series", [])),
+        defects=tuple(model.Defect(**defect) for defect in data.get("defects", [])),
+        tolerance=model.Tolerance(**data.get("tolerance", {})),
+        disclosure=model.Disclosure(**data.get("disclosure", {})),
+        estimation=_estimation(data.get("estimation")),
+        path=path,
+        sha256=sha256,
+    )
+
+
+def _frozen(mapping: dict) -> dict:
+    """Return ``mapping`` with its lists as tuples and its mappings read-only."""
+    return {
+        key: tuple(value)
+        if isinstance(value, list)
+        else MappingProxyType(value)
+        if isinstance(value, dict)
+        else value
+        for key, value in mapping.items()
+    }
+
+
+def _texts(value) -> tuple[str, ...]:
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
+def _format(data: dict) -> model.Format:
+    given = dict(data)
+    unpivot = given.pop("unpivot", None)
+    return model.Format(**_frozen(given), unpivot=model.Unpivot(**_frozen(unpivot)) if unpivot else None)
+
+
+def _series(data: dict) -> model.Series:
+    selections = {
+        part: model.Selection(
+            data[part]["measure"],
+            MappingProxyType({name: _texts(v) for name, v in data[part].get("where", {}).items()}),
+        )
+        for part in ("numerator", "denominator", "value")
+        if part in data
+    }
+    breakdown = {
+        dimension: model.Breakdown(given["column"], MappingProxyType(given["codes"]))
+        for dimension, given in data.get("breakdown", {}).items()
+    }
+    return model.Series(data["series"], breakdown=MappingProxyType(breakdown), **selections)
+
+
+def _estimation(data: dict | None) -> model.Estimation | None:
+    if data is None:
+        return None
+    return model.Estimation(
+        design=model.Design(**data["design"]),
+        domains=tuple(tuple(domain) for domain in data["domains"]),
+        estimands=tuple(
+            model.Estimand(**{**estimand, "category": _texts(estimand.get("category"))})
+            for estimand in data["estimands"]
+        ),
+    )

@@ -1,0 +1,304 @@
+"""A contract as frozen dataclasses. Attributes have the names of the YAML keys; absent keys have the default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+POSTGRESQL_TYPES = {
+    "text": "text",
+    "integer": "bigint",
+    "number": "numeric",  # exact: a sum does not depend on the order of rows
+    "date": "date",
+    "boolean": "boolean",
+}
+DROPPED_ROLES = ("personal_identifier", "ignored")
+TOTAL = "_T"
+"""SDMX code of a breakdown's total."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a delivery. ``values``: for place_level, the source's word → level."""
+
+    name: str
+    role: str
+    type: str = "text"
+    label: str | None = None
+    description: str | None = None
+    unit: str | None = None
+    categories: tuple[str, ...] | None = None
+    values: Mapping[str, str] | None = None
+    level: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    required: bool = True
+    optional: bool = False
+    date_format: str | None = None
+
+    @property
+    def kept(self) -> bool:
+        """True when the column's values may be written anywhere."""
+        return self.role not in DROPPED_ROLES
+
+
+@dataclass(frozen=True)
+class Connector:
+    """How a delivery is fetched. Which attributes are set depends on ``type``."""
+
+    type: str
+    url: str | None = None
+    connection: str | None = None
+    data_set: str | None = None
+    period: tuple[str, ...] = ()
+    org_unit: str | None = None
+    data_elements: tuple[str, ...] = ()
+    page_size: int = 1000
+    query: str | None = None
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Unpivot:
+    """Columns that become rows: header → category, and the names of the two new columns."""
+
+    columns: Mapping[str, str]
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Format:
+    """How the bytes of a delivery are read. Which attributes matter depends on ``type``."""
+
+    type: str
+    encoding: str | None = None
+    delimiter: str = ","
+    decimal: str = "."
+    thousands: str | None = None
+    compression: str | None = None
+    header_row: int = 1
+    sheet: str | None = None
+    header_rows: tuple[int, ...] = (1,)
+    first_row: int | None = None
+    stop_at_blank: bool = False
+    records: str | None = None
+    null_values: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    unpivot: Unpivot | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """The coding system of the places; ``level`` and ``code`` when no column says them."""
+
+    scheme: str
+    date: str | None = None
+    level: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Period:
+    """The period: ``value`` for all rows, or the ``column`` that has it."""
+
+    type: str
+    value: str | None = None
+    column: str | None = None
+    fiscal_year_start: str = "07-01"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows that are summed: the measure, and column → categories (any of a list, all of the columns)."""
+
+    measure: str
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """A dimension column and its categories' SDMX codes."""
+
+    column: str
+    codes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Series:
+    """What feeds one series: ``value``, or ``numerator`` and ``denominator``."""
+
+    series: str
+    numerator: Selection | None = None
+    denominator: Selection | None = None
+    value: Selection | None = None
+    breakdown: Mapping[str, Breakdown] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A known defect: SQL condition, reason, and the number of rows it must match."""
+
+    where: str
+    reason: str
+    expect_rows: int
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Share of rows (0 to 0.5) that may be unreadable."""
+
+    unreadable_rows: float = 0.0
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """Cells from fewer respondents are left out of releases."""
+
+    minimum_respondents: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Design:
+    """Columns of a survey's sample design."""
+
+    weight: str
+    strata: str | None = None
+    psu: str | None = None
+    single_psu: str = "fail"
+
+
+@dataclass(frozen=True)
+class Estimand:
+    """One thing that is estimated. ``category``: the categories of ``column`` that count."""
+
+    measure: str
+    type: str
+    expression: str | None = None
+    column: str | None = None
+    category: tuple[str, ...] = ()
+    denominator: str | None = None
+    where: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Estimation:
+    """Microdata of a survey: its design and its tables of estimates."""
+
+    design: Design
+    domains: tuple[tuple[str, ...], ...]
+    estimands: tuple[Estimand, ...]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The declaration of one source. ``path``: its file, relative to the project; ``sha256``: of its content
+    with the defaults of its collection."""
+
+    source: str
+    title: Mapping[str, str]
+    custodian: str
+    owner: str
+    kind: str
+    licence: str
+    provenance: str
+    sensitivity: str
+    schedule: str
+    maximum_age_days: int
+    connector: Connector
+    format: Format
+    columns: Mapping[str, Column]
+    key: tuple[str, ...]
+    place: Place
+    period: Period
+    description: str = ""
+    synthetic: bool = False
+    warning_budget: int | None = None
+    series: tuple[Series, ...] = ()
+    defects: tuple[Defect, ...] = ()
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    disclosure: Disclosure = field(default_factory=Disclosure)
+    estimation: Estimation | None = None
+    path: str = ""
+    sha256: str = ""
+
+    def named(self, role: str) -> tuple[str, ...]:
+        """Return the names of the raw table's columns of ``role``, in the contract's order."""
+        return tuple(name for name, column in self.raw.items() if column.role == role)
+
+    def first(self, role: str) -> str | None:
+        """Return the name of the raw table's column of ``role``, None without one."""
+        return next(iter(self.named(role)), None)
+
+    @cached_property
+    def raw(self) -> Mapping[str, Column]:
+        """The columns of the raw table: the contract's kept ones, or, for microdata, those of its estimates."""
+        if self.estimation:
+            return MappingProxyType({column.name: column for column in _estimate_columns(self)})
+        return MappingProxyType({name: column for name, column in self.columns.items() if column.kept})
+
+    @property
+    def raw_columns(self) -> dict[str, str]:
+        """Return the raw table's columns as name → PostgreSQL type, without the two bookkeeping columns."""
+        return {name: POSTGRESQL_TYPES[column.type] for name, column in self.raw.items()}
+
+    @property
+    def raw_key(self) -> tuple[str, ...]:
+        """Return the columns that identify a row of the raw table within a delivery."""
+        if self.estimation:
+            return tuple(
+                name
+                for name, column in self.raw.items()
+                if column.role in ("place_level", "place_code", "dimension")
+            )
+        return self.key
+
+
+ESTIMAND = "estimand"
+"""Dimension of a table of estimates: which estimand the row is about."""
+
+
+def _estimate_columns(contract: Contract) -> list[Column]:
+    """Return the columns of the estimates of microdata: places, dimensions, and the figures of one estimand."""
+    levels = sorted({c.level for c in contract.columns.values() if c.level} | {"country"})
+    dimensions = sorted(
+        {
+            name
+            for domain in contract.estimation.domains
+            for name in domain
+            if contract.columns[name].role != "place_code"
+        }
+    )
+    return [
+        Column("place_level", "place_level", values={level: level for level in levels}),
+        Column(
+            "place_code", "place_code", description="Code of the place; the nation's is that of the contract"
+        ),
+        Column(
+            ESTIMAND,
+            "dimension",
+            categories=tuple(e.measure for e in contract.estimation.estimands),
+            description="What is estimated",
+        ),
+        *(
+            Column(
+                name,
+                "dimension",
+                categories=(*(contract.columns[name].categories or ()), TOTAL)
+                if contract.columns[name].categories
+                else None,
+                description=contract.columns[name].description,
+            )
+            for name in dimensions
+        ),
+        Column("value", "measure", "number", description="Estimate"),
+        Column("standard_error", "standard_error", "number", description="Standard error of the estimate"),
+        Column(
+            "cv", "attribute", "number", description="Coefficient of variation: standard error by estimate"
+        ),
+        Column("ci_low", "attribute", "number", description="Lower limit of the 95 % confidence interval"),
+        Column("ci_high", "attribute", "number", description="Upper limit of the 95 % confidence interval"),
+        Column("respondents", "respondents", "integer", description="Interviews that the estimate rests on"),
+    ]

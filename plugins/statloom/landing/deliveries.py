@@ -1,0 +1,44 @@
+"""The status of a delivery: archived → loaded → accepted or held back; rejected when it cannot be read."""
+
+from sqlalchemy import Engine, text
+
+from statloom.errors import StatloomError
+from statloom.landing.database import stopped_database_named
+
+
+def accept(engine: Engine, delivery_id: int) -> None:
+    """Say that a loaded delivery has passed its raw gate: the marts are built from it."""
+    _judge(engine, delivery_id, "accepted", None, ("loaded", "accepted", "held_back"))
+
+
+def hold_back(engine: Engine, delivery_id: int, reason: str) -> None:
+    """Say that a loaded delivery has failed its raw gate, and why. The one accepted before stays in use."""
+    _judge(engine, delivery_id, "held_back", reason, ("loaded", "accepted", "held_back"))
+
+
+def reject(engine: Engine, delivery_id: int, reason: str) -> None:
+    """Say that a delivery cannot be read, and why. It is read again when its contract or the reader changes."""
+    _judge(
+        engine, delivery_id, "rejected", reason, ("archived", "loaded", "rejected", "held_back", "accepted")
+    )
+
+
+def _judge(
+    engine: Engine, delivery_id: int, status: str, reason: str | None, before: tuple[str, ...]
+) -> None:
+    with stopped_database_named(f"delivery {delivery_id} was being judged"), engine.begin() as connection:
+        changed = connection.execute(
+            text(
+                "update landing.delivery set status = :status, reason = coalesce(:reason, reason),"
+                " judged_at = now() where delivery_id = :id and status = any(:before)"
+            ),
+            {"status": status, "reason": reason, "id": delivery_id, "before": list(before)},
+        )
+        if changed.rowcount:
+            return
+        found = connection.scalar(
+            text("select status from landing.delivery where delivery_id = :id"), {"id": delivery_id}
+        )
+    if found is None:
+        raise StatloomError(f"there is no delivery {delivery_id}")
+    raise StatloomError(f"delivery {delivery_id} is {found}: it cannot become {status} before it is loaded")

@@ -1,0 +1,73 @@
+"""JSON documents that hold a list of records. Nested keys are joined with a dot."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from statloom.contracts.model import Format
+from statloom.errors import DeliveryError
+from statloom.landing.read import checks
+from statloom.landing.read.cells import Cells
+
+_MAXIMUM_BYTES = 512 << 20
+
+
+def document(path: Path, name: str, compression: str | None = None):
+    """Return the parsed JSON document. Raises DeliveryError, with the line, when it is truncated or damaged."""
+    with tempfile.TemporaryDirectory(prefix="statloom-") as folder:
+        text = Path(folder) / "document.json"
+        _plain(path, name, text, compression)
+        try:
+            return json.loads(text.read_bytes())
+        except json.JSONDecodeError as error:
+            ended = error.pos >= text.stat().st_size - 1
+            reason = "ends in the middle: it is truncated" if ended else f"is damaged: {error.msg}"
+            raise DeliveryError(f"the JSON document {reason}", file=name, row=error.lineno) from None
+        except UnicodeDecodeError as error:
+            raise DeliveryError(f"not UTF-8 (position {error.start + 1:,})", file=name) from None
+        except RecursionError:
+            raise DeliveryError("the JSON document is nested too deeply", file=name) from None
+
+
+def _plain(path: Path, name: str, target: Path, compression: str | None) -> None:
+    size = 0
+    with target.open("wb") as out:
+        for chunk in checks.chunks(path, name, compression):
+            size += len(chunk)
+            if size > _MAXIMUM_BYTES:
+                raise DeliveryError(f"more than {_MAXIMUM_BYTES:,} bytes of JSON", file=name)
+            out.write(chunk)
+
+
+def cells(form: Format, path: Path, name: str) -> Cells:
+    """Return the records of a JSON document as cells of text. A row is a record's position in its list."""
+    found = document(path, name, form.compression)
+    for key in form.records.split(".") if form.records else []:
+        if not isinstance(found, dict) or key not in found:
+            raise DeliveryError(f"no list at {form.records!r} in the JSON document", file=name)
+        found = found[key]
+    return table(found, name)
+
+
+def table(records, name: str) -> Cells:
+    """Return a list of mappings as cells of text."""
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise DeliveryError("not a list of records", file=name)
+    if not records:
+        raise DeliveryError("the list of records is empty", file=name)
+    frame = pd.json_normalize(records)
+    columns = {str(column): pa.array(frame[column].map(_text).tolist(), pa.string()) for column in frame}
+    return Cells(pa.table(columns), pa.array(range(1, len(frame) + 1), pa.int64()))
+
+
+def _text(value) -> str | None:
+    if value is None or (isinstance(value, float) and value != value):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,52 @@
+"""Stata data files, read by pyreadstat. Columns with value labels give the labels where the contract says text."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from statloom.contracts.model import Contract
+from statloom.errors import DeliveryError
+from statloom.landing.read.cells import Cells
+
+
+def cells(contract: Contract, path: Path, name: str) -> Cells:
+    """Return the cells of a Stata file, in native types. A row is the observation's number, from 1.
+
+    Columns whose role is personal_identifier or ignored are not read. A code without a label becomes its number.
+    """
+    import pyreadstat
+
+    form = contract.format
+    options = {"encoding": form.encoding} if form.encoding else {}
+    try:
+        _, meta = pyreadstat.read_dta(str(path), metadataonly=True, **options)
+        dropped = {n for n, c in contract.columns.items() if not c.kept}
+        wanted = [n for n in meta.column_names if form.rename.get(n, n) not in dropped]
+        frame, meta = pyreadstat.read_dta(str(path), usecols=wanted, **options)
+    except Exception as error:  # pyreadstat has one class for all, and lets some of its own bugs through
+        raise DeliveryError(f"not a readable Stata file, or a truncated one ({error})", file=name) from None
+    if len(frame) == 0:
+        raise DeliveryError("the file has no observations", file=name)
+    columns = {}
+    for column in frame:
+        labels = meta.variable_value_labels.get(column)
+        declared = contract.columns.get(form.rename.get(column, column))
+        if labels and declared is not None and declared.type == "text":
+            values = frame[column]
+            columns[column] = pa.array(
+                values.map(labels).where(values.isin(labels), values.map(_code)).tolist()
+            )
+        else:
+            columns[column] = pa.Array.from_pandas(frame[column])
+    for column in set(meta.column_names) - set(columns):
+        columns[column] = pa.nulls(len(frame))
+    for skipped in dropped & set(contract.columns):
+        source = next((h for h, n in form.rename.items() if n == skipped), skipped)
+        columns.setdefault(source, pa.nulls(len(frame)))
+    return Cells(pa.table(columns), pa.array(range(1, len(frame) + 1), pa.int64()))
+
+
+def _code(value) -> str | None:
+    if value is None or value != value:
+        return None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
