@@ -160,8 +160,12 @@ class Users:
         """The file descriptor that a child must inherit to count as a user itself."""
         return self._handle.fileno()
 
+    def close(self) -> None:
+        """Stop being a user, leave the service as it is; who inherited ``descriptor`` stays one."""
+        self._handle.close()
+
     def leave(self) -> bool:
-        """Stop being a user; return whether nobody else uses the service. Call it under its lock."""
+        """Stop being a user; return whether nobody else is one. Call it under the service's lock."""
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -22,7 +22,11 @@ READERS = (
     Reader("statloom_portal", "open_data", "1min"),
     Reader("statloom_monitor", "quality", "1min"),
 )
-LOGINS = (ENGINEER, *(reader.login for reader in READERS), AIRFLOW)
+
+
+def logins() -> tuple[str, ...]:
+    """Return every role that the set-up makes."""
+    return (ENGINEER, *(reader.login for reader in READERS), AIRFLOW)
 
 
 def exists(connection: Connection, login: str) -> bool:

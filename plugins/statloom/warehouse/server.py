@@ -96,8 +96,7 @@ class _Place:
 
     @property
     def data(self) -> Path:
-        # One name only: a running server is recognised by the folder in its command line.
-        return self.root.resolve() / "postgres"
+        return self.root / "postgres"
 
 
 def binaries(version: str | None = None) -> Path:
@@ -199,8 +198,7 @@ def join(settings: Settings) -> processes.Users:
 
 def tool(settings: Settings, name: str) -> Path:
     """Return the path of PostgreSQL program ``name`` (``psql``, ``pg_dump``) of the server's own version."""
-    marker = _known_place(settings).data / "PG_VERSION"
-    folder = binaries(marker.read_text().strip() if marker.exists() else None)
+    folder = binaries(_version(_data(settings)))
     if not (folder / name).exists():
         raise StatloomError(f"there is no program {name!r} in {folder}")
     return folder / name
@@ -261,12 +259,21 @@ def _pointer(settings: Settings) -> Path:
     return settings.home / "postgres.location"
 
 
-def _known_place(settings: Settings) -> _Place:
-    """Where the cluster is, if there is one; makes nothing."""
+def _root(settings: Settings) -> Path:
+    """The folder in which the cluster is, or would be if its account can reach it."""
     pointer = _pointer(settings)
-    root = Path(pointer.read_text().strip()) if pointer.exists() else settings.home
-    marker = root / "postgres" / "PG_VERSION"
-    return _Place(root, binaries(marker.read_text().strip() if marker.exists() else None))
+    # One name only: a running server is recognised by the folder in its command line.
+    return Path(pointer.read_text().strip() if pointer.exists() else settings.home).resolve()
+
+
+def _data(settings: Settings) -> Path:
+    return _root(settings) / "postgres"
+
+
+def _version(data: Path) -> str | None:
+    """The major version of PostgreSQL that made the cluster ``data``; None when there is no cluster."""
+    marker = data / "PG_VERSION"
+    return marker.read_text().strip() if marker.exists() else None
 
 
 def _prepared_place(settings: Settings, account: _Account) -> _Place:
@@ -275,17 +282,16 @@ def _prepared_place(settings: Settings, account: _Account) -> _Place:
     settings.home.mkdir(parents=True, exist_ok=True)
     if made and account.user is not None:
         settings.home.chmod(0o711)
-    place = _known_place(settings)
-    programs = place.binaries
+    programs = binaries(_version(_data(settings)))
     if not _pointer(settings).exists():
         if _reachable(settings.home, account) and _reachable(programs, account):
-            return _Place(settings.home, programs)
-        if (settings.home / "postgres").exists():
+            return _Place(_root(settings), programs)
+        if _data(settings).exists():
             raise StatloomError(
                 f"account {account.name!r}, under which PostgreSQL runs, can no longer reach "
                 f"{settings.home} or {programs}; give it the right to enter every folder above them"
             )
-    root = place.root if _pointer(settings).exists() else _elsewhere(settings)
+    root = _root(settings) if _pointer(settings).exists() else _elsewhere(settings)
     if not _pointer(settings).exists():
         _clear_leftover(root, account)
         root.mkdir(mode=0o711)
@@ -348,7 +354,7 @@ def _postmaster(data: Path) -> int | None:
 
 def _find(settings: Settings) -> Server | None:
     """The server of this installation, if it accepts connections."""
-    data = _known_place(settings).data
+    data = _data(settings)
     pid = _postmaster(data)
     if pid is None:
         return None
@@ -463,7 +469,8 @@ def _free_port(wanted: int | None) -> int:
 
 def _socket_folder(place: _Place, account: _Account) -> Path:
     folder = place.root / "socket"
-    if len(os.fsencode(folder / ".s.PGSQL.65535")) > LONGEST_SOCKET:
+    # Clients take a comma for a list of hosts.
+    if len(os.fsencode(folder / ".s.PGSQL.65535")) > LONGEST_SOCKET or "," in str(folder):
         folder = Path(tempfile.mkdtemp(prefix="statloom-", dir="/tmp"))
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
@@ -494,7 +501,7 @@ def _start(
         values = OPTIONS | {
             "port": str(port),
             # The list is split at commas unless a name is in double quotes.
-            "unix_socket_directories": '"' + str(socket_folder) + '"',
+            "unix_socket_directories": '"' + str(socket_folder).replace('"', '""') + '"',
             "dynamic_shared_memory_type": _shared_memory(),
         }
         values |= options
@@ -559,7 +566,7 @@ def _terminate(pid: int) -> None:
 
 
 def _stop(settings: Settings) -> bool:
-    pid = _postmaster(_known_place(settings).data)
+    pid = _postmaster(_data(settings))
     known = processes.read_json(_server_file(settings))
     if pid is not None:
         _terminate(pid)

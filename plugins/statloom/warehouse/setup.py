@@ -109,7 +109,7 @@ def _fingerprint() -> str:
 def _prepare_embedded(settings: Settings) -> list[str]:
     mark = _fingerprint()
     known = passwords.load(settings)
-    if all(login in known for login in roles.LOGINS) and _mark(settings) == mark:
+    if all(login in known for login in roles.logins()) and _mark(settings) == mark:
         return []
     with _administrator(settings) as connection:
         _make_roles(connection, settings)
@@ -159,7 +159,8 @@ def _prepare_external(settings: Settings) -> list[str]:
         if missing:
             notes.append(
                 f"the server has no role {', '.join(missing)}: nobody but the engineer can read the marts "
-                "until an administrator makes them; name such a login in STATLOOM_ADMIN_DATABASE_URL and start again"
+                "until an administrator makes them; name such a login in STATLOOM_ADMIN_DATABASE_URL "
+                "and start again"
             )
         try:
             apply_schema(connection)
@@ -185,7 +186,7 @@ def _prepare_external(settings: Settings) -> list[str]:
 
 def _make_roles(connection: psycopg.Connection, settings: Settings, *, engineer: bool = True) -> None:
     with connection.transaction():
-        for login in roles.LOGINS:
+        for login in roles.logins():
             if engineer or login != roles.ENGINEER:
                 roles.make_login(connection, login, passwords.of(settings, login))
         for reader in roles.READERS:
