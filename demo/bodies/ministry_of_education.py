@@ -17,9 +17,9 @@ READER = "statloom_reader"
 def load(owner_url: str, reader_password: str | None = None, *, reader: str = READER) -> bool:
     """Fill the database of `owner_url` (a libpq URL) with the ministry's tables; say whether that was needed.
 
-    With `reader_password` the login `reader` is made or given that password, and may read the tables; for that
-    the owner needs the right CREATEROLE. Everything happens in one transaction. The mark of what was loaded is
-    the comment on schema `public`, so a second call with the same files changes no table.
+    With `reader_password` the login `reader` is made or given that password, and may read the tables; for
+    that the owner needs the right CREATEROLE. Everything happens in one transaction. The mark of what was
+    loaded is the comment on schema `public`, so a second call with the same files changes no table.
     """
     mark = f"ministry of education, {_fingerprint()}"
     with psycopg.connect(owner_url) as connection:
