@@ -1,6 +1,7 @@
 """Measures the main job: first and second run of the demo, Airflow's overhead and the work.
 
-What a task waits between queued and started is Airflow's; what it takes from start to end is the work's. Memory is
+What a task waits between queued and started is Airflow's; what it takes from start to end is the work's.
+Memory is
 sampled twice a second from every process that belongs to the run.
 
     .venv/bin/python -m benchmarks.main_path [--out benchmarks/results/main_path.md]
