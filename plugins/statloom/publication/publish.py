@@ -3,8 +3,7 @@
 # ruff: noqa: S608  every name in these statements is quoted by statloom.publication.sql
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from statloom.errors import StatloomError
 from statloom.publication import difference, shapes, tables, views
 from statloom.publication.difference import Change
+from statloom.publication.lock import alone
 from statloom.publication.shapes import Shape
 from statloom.publication.sql import LOCK_NOT_AVAILABLE, quote, run, state
 
@@ -47,7 +47,7 @@ def publish(
     mart has no candidate, or a change of columns would break a user's view. The published marts are then as
     before.
     """
-    with engine.connect() as connection, _alone(connection, wait_seconds):
+    with engine.connect() as connection, alone(connection, _LOCK, "publication", wait_seconds):
         _prepare_schema(connection)
         _clear_leftovers(connection)
         with connection.begin():
@@ -61,40 +61,6 @@ def publish(
         _flip(connection, number)
         _renew_statistics(connection, changes)
         return Publication(number, True, changes)
-
-
-@contextmanager
-def _alone(connection: Connection, wait_seconds: float) -> Iterator[None]:
-    """Hold the publishers' lock, on the connection that writes: a dead publisher loses both at once."""
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        with connection.begin():
-            # A server process that finds its client gone stops at once instead of finishing the statement.
-            run(connection, "set client_connection_check_interval = '1s'")
-            if run(connection, f"select pg_try_advisory_lock({_LOCK})").scalar_one():
-                break
-            holder = run(
-                connection,
-                "select format('server process %s, connected since %s', a.pid, "
-                "to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS')) "
-                "from pg_locks l join pg_stat_activity a using (pid) "
-                "where l.locktype = 'advisory' and l.granted and l.classid = 0 "
-                f"and l.objid = {_LOCK} and l.objsubid = 1 and a.datname = current_database()",
-            ).scalar()
-        if time.monotonic() >= deadline:
-            raise StatloomError(
-                f"another publication is being written ({holder or 'it ended just now'}); "
-                "this one stepped aside and changed nothing"
-            )
-        time.sleep(0.2)
-    try:
-        yield
-    finally:
-        if not connection.invalidated and not connection.closed:
-            connection.rollback()
-            with connection.begin():
-                run(connection, f"select pg_advisory_unlock({_LOCK})")
-                run(connection, "reset client_connection_check_interval")
 
 
 def _prepare_schema(connection: Connection) -> None:

@@ -1,0 +1,8 @@
+"""Disclosure control: which figures would tell about single respondents. SQL over columns that the caller
+names.
+"""
+
+from statloom.disclosure.primary import REASON, small
+from statloom.disclosure.recoverable import recoverable
+
+__all__ = ["REASON", "recoverable", "small"]

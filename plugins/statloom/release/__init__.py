@@ -1,0 +1,11 @@
+"""Releases: the open datasets of a publication, after disclosure control, written whole or not at all.
+
+``prepare`` puts the cells and datasets that would go out into ``release.candidate_cell`` and
+``release.candidate_dataset``, where the release's gate judges them; ``write`` writes what was prepared to
+``open_data/<release_id>/`` and shows it to the portal role.
+"""
+
+from statloom.release.prepare import prepare
+from statloom.release.write import Release, write
+
+__all__ = ["Release", "prepare", "write"]

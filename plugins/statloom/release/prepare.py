@@ -1,0 +1,214 @@
+"""Put what would be released where the release's gate judges it."""
+
+# ruff: noqa: S608  names in these statements are constants of this package or quoted
+
+import hashlib
+import json
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+
+from statloom import disclosure
+from statloom.errors import StatloomError
+from statloom.publication import shapes
+from statloom.publication.sql import literal, names, run
+from statloom.release.about import texts
+from statloom.release.columns import CELL, DATASET, DIMENSIONS, MEASURES, prepare_schema
+
+PACKAGES = ("release", "exports", "disclosure")
+
+
+def prepare(engine: Engine, *, run_id: str | None) -> None:
+    """Write the current publication's cells, after disclosure control, to ``release.candidate_cell``.
+
+    Columns: those of ``statloom.release.columns.CELL``; besides, ``minimum_respondents`` (the source's rule),
+    ``additive`` (a count of units) and ``suppressed``. ``release.candidate_dataset`` gets one row a series
+    (columns ``DATASET``). Raises StatloomError when nothing is published, a mart lacks a column, or a source
+    is unknown.
+    """
+    with engine.begin() as connection:
+        # Two preparers would drop each other's tables.
+        run(connection, "select pg_advisory_xact_lock(1919247472)")
+        prepare_schema(connection)
+        marts = shapes.read(connection, "marts", "v")
+        publication_id = _publication(connection, marts)
+        sources = _sources(connection)
+        _cells(connection)
+        _datasets(connection, marts["indicator"].columns)
+        connection.execute(
+            text(
+                "insert into release.candidate (publication_id, inputs_sha256, sources, run_id) "
+                "values (:publication_id, :inputs, cast(:sources as jsonb), :run_id) on conflict (only_row) do "
+                "update set publication_id = excluded.publication_id, inputs_sha256 = excluded.inputs_sha256, "
+                "sources = excluded.sources, run_id = excluded.run_id, prepared_at = now()"
+            ),
+            {
+                "publication_id": publication_id,
+                "inputs": _fingerprint(publication_id, sources),
+                "sources": json.dumps(sources),
+                "run_id": run_id,
+            },
+        )
+
+
+def _publication(connection: Connection, marts: dict[str, shapes.Shape]) -> int:
+    there = run(connection, "select to_regclass('publication.current') is not null").scalar_one()
+    number = there and run(connection, "select publication_id from publication.current").scalar_one()
+    if not number:
+        raise StatloomError("nothing is published yet; publish the marts before releasing them")
+    needed = {
+        "observation": [name for name in CELL if name != "preferred"],
+        "indicator_series": ["observation_key"],
+        "indicator": ["series_code"],
+        "place": ["place_id", "place_code", "place_name", "place_level", "place_vintage", "parent_id"],
+    }
+    for mart, columns in needed.items():
+        if mart not in marts:
+            raise StatloomError(f"marts.{mart} is not published; a release is made from it")
+        missing = [name for name in columns if name not in marts[mart].columns]
+        if missing:
+            raise StatloomError(f"marts.{mart} has no column {', '.join(missing)}; a release needs it")
+    return number
+
+
+def _sources(connection: Connection) -> dict[str, dict]:
+    """Return what releases need of the contracts of all sources that have cells, by source."""
+    rows = run(
+        connection,
+        "select o.source_id, s.contract from (select distinct source_id from marts.observation) o "
+        "left join landing.source s using (source_id) order by source_id",
+    ).all()
+    unknown = [source_id for source_id, contract in rows if contract is None]
+    if unknown:
+        raise StatloomError(
+            f"marts.observation has figures of {', '.join(map(str, unknown))}, which no contract declares; "
+            "without its rules for disclosure nothing is released"
+        )
+    return {
+        source_id: {
+            "title": (contract["title"] if isinstance(contract["title"], str) else contract["title"]["en"]),
+            "custodian": contract["custodian"],
+            "licence": contract["licence"],
+            "provenance": contract.get("provenance") or "",
+            "synthetic": bool(contract.get("synthetic")),
+            "minimum_respondents": (contract.get("disclosure") or {}).get("minimum_respondents", 0),
+        }
+        for source_id, contract in rows
+    }
+
+
+def _cells(connection: Connection) -> None:
+    run(connection, "drop table if exists release.candidate_cell, release.candidate_dataset cascade")
+    small = disclosure.small(
+        minimum="s.minimum_respondents",
+        respondents="o.n",
+        value="o.value",
+        numerator="o.numerator",
+        denominator="o.denominator",
+        is_count="coalesce(k.additive, true)",
+    )
+    hidden = disclosure.REASON.format(minimum="%s")
+    shown = {
+        "preferred": "p.observation_key is not null",
+        "obs_status": "case when suppressed then 'Q' else o.obs_status end",
+        "comment": f"case when suppressed then format({literal(hidden)}, s.minimum_respondents) "
+        "else o.comment end",
+    } | {name: f"case when not suppressed then o.{name} end" for name in MEASURES}
+    columns = ", ".join(f"({shown.get(name, 'o.' + name)})::{kind} as {name}" for name, kind in CELL.items())
+    run(
+        connection,
+        f"""
+        create table release.candidate_cell as
+        with rules as (
+            select source_id, coalesce((contract -> 'disclosure' ->> 'minimum_respondents')::integer, 0)
+                as minimum_respondents
+            from landing.source
+        ),
+        -- A series of a source is a count of units when all the columns that it is made of are integers.
+        kinds as (
+            select m.source_id, m.series_code,
+                bool_and(coalesce(s.contract -> 'columns' -> m.measure ->> 'type', 'integer') = 'integer')
+                    as additive
+            from landing.series_mapping m
+            join landing.source s using (source_id)
+            group by m.source_id, m.series_code
+        )
+        select {columns}, s.minimum_respondents,
+            coalesce(k.additive, true) and o.se is null and o.n is null as additive, suppressed
+        from marts.observation o
+        join rules s using (source_id)
+        left join kinds k using (source_id, series_code)
+        left join (select distinct observation_key from marts.indicator_series) p using (observation_key)
+        cross join lateral (select {small} as suppressed) d
+        """,
+    )
+    run(connection, "alter table release.candidate_cell add primary key (observation_key)")
+    run(connection, "create index on release.candidate_cell (series_code)")
+    run(connection, "analyze release.candidate_cell")
+
+
+def _first(columns: dict[str, str], *wanted: str) -> str:
+    found = next((name for name in wanted if name in columns), None)
+    return f"i.{found}::text" if found else "null::text"
+
+
+def _datasets(connection: Connection, indicator: dict[str, str]) -> None:
+    leaks = disclosure.recoverable(
+        "release.candidate_cell",
+        "marts.place",
+        dimensions=DIMENSIONS,
+        apart=("series_code", "period", "time_detail", "source_id"),
+    )
+    columns = {
+        "series_code": "c.series_code",
+        "indicator_code": "c.indicator_code",
+        "goal": "c.goal",
+        "title": f"coalesce({_first(indicator, 'series_title', 'title')}, c.series_code)",
+        "title_ne": _first(indicator, "series_title_ne", "title_ne"),
+        "description": f"coalesce({_first(indicator, 'definition', 'series_definition', 'description')}, '')",
+        "unit": "c.unit",
+    }
+    counted = ", ".join(f"c.{name}" for name in list(DATASET)[list(DATASET).index("sources") :])
+    run(
+        connection,
+        f"""
+        create table release.candidate_dataset as
+        with leaks as ({leaks}),
+        c as (
+            select series_code, min(indicator_code) as indicator_code, min(goal) as goal, min(unit) as unit,
+                string_agg(distinct source_id, ', ') as sources, min(period_start)::text as period_start,
+                max(period_end)::text as period_end, string_agg(distinct place_level, ', ') as place_levels,
+                count(*) as cells, count(*) filter (where suppressed) as cells_suppressed,
+                count(l.observation_key) as cells_recoverable,
+                string_agg(distinct s.contract ->> 'custodian', ', ') as custodians,
+                string_agg(distinct s.contract ->> 'licence', ', ') as licences,
+                bool_or((s.contract ->> 'synthetic')::boolean) as synthetic
+            from release.candidate_cell
+            join landing.source s using (source_id)
+            left join leaks l on l.observation_key = candidate_cell.observation_key::text
+            group by series_code
+        )
+        select {", ".join(f"{value} as {name}" for name, value in columns.items())}, {counted}
+        from c
+        left join (select distinct on (series_code) * from marts.indicator order by series_code) i
+            using (series_code)
+        order by series_code
+        """,
+    )
+    run(connection, f"alter table release.candidate_dataset add primary key ({names(['series_code'])})")
+
+
+def _fingerprint(publication_id: int, sources: dict[str, dict]) -> str:
+    """Return the checksum of all that a release's files depend on."""
+    code = hashlib.sha256()
+    home = Path(__file__).parents[1]
+    for path in sorted(path for package in PACKAGES for path in (home / package).rglob("*")):
+        if path.suffix in (".py", ".sql"):
+            code.update(path.read_bytes())
+    inputs = {
+        "publication": publication_id,
+        "sources": sources,
+        "texts": texts(),
+        "code": code.hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

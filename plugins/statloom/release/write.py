@@ -1,0 +1,309 @@
+"""Write what was prepared as a release: files first, then one row that shows it, then the link to it."""
+
+# ruff: noqa: S608  names in these statements are constants of this package or quoted
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+
+from statloom import settings
+from statloom.errors import GateError, StatloomError
+from statloom.exports import catalogue, checksums, csv, data_package, pages, parquet
+from statloom.exports.model import About, Dataset, Source, Table, fields_of
+from statloom.publication import shapes
+from statloom.publication.lock import alone
+from statloom.publication.sql import literal, names, run
+from statloom.release import folder, frames
+from statloom.release.about import texts
+from statloom.release.columns import CELL, DATASET, DIMENSIONS, prepare_schema
+
+_LOCK = 0x72656C65
+GZIP_ABOVE = 20_000_000
+
+_ORDER = ("place_level", "place_vintage", "place_code", "period", *DIMENSIONS, "source_id", "source_level")
+_PLACE = {
+    "place_id": "text",
+    "place_code": "text",
+    "place_name": "text",
+    "place_level": "text",
+    "place_vintage": "text",
+    "parent_id": "text",
+    "parent_code": "text",
+}
+
+
+@dataclass(frozen=True)
+class Release:
+    """The newest release after ``write``: its number, whether this call made it, and its folder."""
+
+    release_id: int
+    changed: bool
+    folder: Path
+
+
+def write(engine: Engine, *, run_id: str | None, wait_seconds: float = 600) -> Release:
+    """Write what ``prepare`` prepared to ``open_data/<release_id>/`` and show it to the portal role.
+
+    The same publication under the same rules, texts and code is not released again: the newest release is
+    returned. What a writer left that died is finished when its files were complete, and otherwise removed.
+    Raises GateError when this run's release gate did not pass, StatloomError when nothing is prepared, when a
+    left-out cell can be computed from its neighbours, or when another release is being written.
+    """
+    open_data = settings.load().open_data
+    open_data.mkdir(parents=True, exist_ok=True)
+    with engine.connect() as connection, alone(connection, _LOCK, "release", wait_seconds):
+        with connection.begin():
+            prepare_schema(connection)
+        _recover(connection, open_data)
+        with connection.begin():
+            publication_id, inputs, sources = _prepared(connection, run_id)
+            newest = _newest(connection)
+        if newest and newest.inputs_sha256 == inputs:
+            return Release(newest.release_id, False, open_data / str(newest.release_id))
+        release_id = _begin(connection, open_data, publication_id, inputs)
+        with connection.begin():
+            about = _about(connection, release_id, publication_id)
+            manifest = _files(connection, open_data, about, sources)
+            _rows(connection, release_id, manifest)
+        final = folder.appear(open_data, release_id)
+        _show(connection, open_data, release_id)
+        return Release(release_id, True, final)
+
+
+def _newest(connection: Connection):
+    return run(
+        connection,
+        "select release_id, inputs_sha256 from release.release where status = 'released' "
+        "order by release_id desc limit 1",
+    ).one_or_none()
+
+
+def _recover(connection: Connection, open_data: Path) -> None:
+    """Finish or remove what a writer left that died."""
+    with connection.begin():
+        unfinished = run(
+            connection, "select release_id, manifest_sha256 from release.release where status = 'writing'"
+        ).all()
+    for release_id, manifest in unfinished:
+        listed = open_data / str(release_id) / checksums.NAME
+        if manifest and listed.exists() and checksums.sha256(listed) == manifest:
+            _show(connection, open_data, release_id)
+            continue
+        folder.remove(open_data, release_id)
+        with connection.begin():
+            run(connection, f"delete from release.release where release_id = {release_id:d}")
+    folder.clear_unfinished(open_data)
+    with connection.begin():
+        newest = _newest(connection)
+    if newest and (open_data / str(newest.release_id)).is_dir():
+        folder.point_latest(open_data, newest.release_id)
+
+
+def _prepared(connection: Connection, run_id: str | None) -> tuple[int, str, dict[str, Source]]:
+    candidate = run(
+        connection, "select publication_id, inputs_sha256, sources from release.candidate"
+    ).one_or_none()
+    if candidate is None:
+        raise StatloomError("no release is prepared; prepare one first")
+    failed = connection.execute(
+        text(
+            "select not passed from quality.gate_run where gate = 'release' and run_id = :run_id "
+            "order by gate_run_id desc limit 1"
+        ),
+        {"run_id": run_id},
+    ).scalar()
+    if failed:
+        raise GateError("the release's gate did not pass in this run; nothing is released")
+    leaks = run(
+        connection,
+        "select series_code, cells_recoverable from release.candidate_dataset where cells_recoverable > 0 "
+        "order by cells_recoverable desc, series_code",
+    ).all()
+    if leaks:
+        listed = ", ".join(f"{series} ({cells})" for series, cells in leaks[:5])
+        raise StatloomError(
+            f"left-out cells can be computed from published totals and their neighbours: {listed}; "
+            "nothing is released. Leave out a second cell of each sum, or use coarser categories"
+        )
+    fields = ("title", "custodian", "licence", "provenance", "synthetic")
+    sources = {
+        source_id: Source(source_id, **{field: said[field] for field in fields})
+        for source_id, said in candidate.sources.items()
+    }
+    return candidate.publication_id, candidate.inputs_sha256, sources
+
+
+def _begin(connection: Connection, open_data: Path, publication_id: int, inputs: str) -> int:
+    """Take the next number, above every release that the database or the folder knows."""
+    with connection.begin():
+        known = run(connection, "select coalesce(max(release_id), 0) from release.release").scalar_one()
+        release_id = max([known, *folder.numbers(open_data)]) + 1
+        connection.execute(
+            text(
+                "insert into release.release (release_id, publication_id, status, folder, inputs_sha256) "
+                "values (:release_id, :publication_id, 'writing', :folder, :inputs)"
+            ),
+            {
+                "release_id": release_id,
+                "publication_id": publication_id,
+                "folder": str(open_data / str(release_id)),
+                "inputs": inputs,
+            },
+        )
+    return release_id
+
+
+def _about(connection: Connection, release_id: int, publication_id: int) -> About:
+    issued = run(
+        connection,
+        "select (created_at at time zone 'UTC')::date from release.release "
+        f"where release_id = {release_id:d}",
+    ).scalar_one()
+    return About(release_id, publication_id, issued, **texts())
+
+
+def _files(connection: Connection, open_data: Path, about: About, sources: dict[str, Source]) -> str:
+    """Write all files of the release and return the checksum of its list of checksums."""
+    here = folder.start(open_data, about.release_id)
+    tables = [_places(connection, here), _series(connection, here), *_datasets(connection, here, sources)]
+    data_package.write(here, about, tables)
+    catalogue.write(here, about, tables)
+    pages.write(here, about, tables)
+    known = {f.path: f.sha256 for table in tables for f in (table.file, table.parquet) if f}
+    return checksums.write(here, known)
+
+
+def _datasets(connection: Connection, here: Path, sources: dict[str, Source]) -> Iterator[Table]:
+    descriptions = shapes.read(connection, "marts", "v")["observation"].column_comments
+    descriptions = {"preferred": "True for the figure to use where several sources give one."} | descriptions
+    # In the C collation, so that files do not depend on the server's language.
+    order = ", ".join(f'{name} collate "C"' for name in _ORDER)
+    rows = run(
+        connection, f"select {names(DATASET)} from release.candidate_dataset order by series_code"
+    ).mappings()
+    for row in rows.all():
+        frame = frames.read(
+            connection,
+            f"select {names(CELL)} from release.candidate_cell "
+            f"where series_code = {literal(row['series_code'])} order by {order}, observation_key",
+            CELL,
+        )
+        dataset = Dataset(
+            code=row["series_code"],
+            title=row["title"],
+            description=row["description"],
+            unit=row["unit"] or "",
+            sources=tuple(sources[name] for name in row["sources"].split(", ")),
+            title_ne=row["title_ne"],
+            indicator_code=row["indicator_code"],
+            goal=row["goal"],
+            period_start=row["period_start"],
+            period_end=row["period_end"],
+            place_levels=tuple(row["place_levels"].split(", ")),
+            cells=row["cells"],
+            cells_suppressed=row["cells_suppressed"],
+        )
+        fields = fields_of(
+            frame.schema, descriptions, ("observation_key", "series_code", "place_id", "period")
+        )
+        plain = here / "data" / f"{dataset.code}.csv"
+        written = csv.write(frame, plain, gzip_above=GZIP_ABOVE)
+        compression = "gz" if written.suffix == ".gz" else None
+        columnar = parquet.write(frame, plain.with_suffix(".parquet"), dataset=dataset, fields=fields)
+        yield Table(
+            name=dataset.code,
+            title=dataset.title + (" (synthetic)" if dataset.synthetic else ""),
+            description=_description(dataset),
+            fields=fields,
+            key=("observation_key",),
+            file=checksums.describe(here, written, csv.MEDIA_TYPE, compression),
+            references=(("place_id", "places", "place_id"), ("series_code", "series", "series_code")),
+            dataset=dataset,
+            parquet=checksums.describe(here, columnar, parquet.MEDIA_TYPE),
+        )
+
+
+def _description(dataset: Dataset) -> str:
+    parts = [dataset.description, f"Unit: {dataset.unit}." if dataset.unit else ""]
+    if dataset.synthetic:
+        parts.append("Synthetic: made by a generator for demonstration, not collected from anyone.")
+    if dataset.cells_suppressed:
+        parts.append(
+            f"{dataset.cells_suppressed:,} of {dataset.cells:,} cells are left out to protect respondents."
+        )
+    return " ".join(part for part in parts if part)
+
+
+def _places(connection: Connection, here: Path) -> Table:
+    frame = frames.read(
+        connection,
+        "select p.place_id, p.place_code, p.place_name, p.place_level, p.place_vintage, p.parent_id, "
+        "u.place_code as parent_code from marts.place p left join marts.place u on u.place_id = p.parent_id "
+        'order by p.place_id collate "C"',
+        _PLACE,
+    )
+    described = shapes.read(connection, "marts", "v")["place"].column_comments
+    described = {"parent_code": "Code of the place that this one is part of."} | described
+    return Table(
+        name="places",
+        title="Places",
+        description="Every place that figures stand for: code, level, vintage, and the place it is part of.",
+        fields=fields_of(frame.schema, described, ("place_id", "place_level")),
+        key=("place_id",),
+        file=checksums.describe(here, csv.write(frame, here / "places.csv"), csv.MEDIA_TYPE),
+        references=(("parent_id", "", "place_id"),),
+    )
+
+
+def _series(connection: Connection, here: Path) -> Table:
+    columns = {name: kind for name, kind in DATASET.items() if name != "cells_recoverable"}
+    frame = frames.read(
+        connection,
+        f'select {names(columns)} from release.candidate_dataset order by series_code collate "C"',
+        columns,
+    )
+    said = {
+        "sources": "Identifiers of the sources, separated by commas.",
+        "cells_suppressed": "Cells left out to protect respondents.",
+        "synthetic": "True when a source is made by a generator.",
+    }
+    return Table(
+        name="series",
+        title="Series",
+        description="The series of this release, one file each.",
+        fields=fields_of(frame.schema, said, ("series_code",)),
+        key=("series_code",),
+        file=checksums.describe(here, csv.write(frame, here / "series.csv"), csv.MEDIA_TYPE),
+    )
+
+
+def _rows(connection: Connection, release_id: int, manifest: str) -> None:
+    """Put the cells and datasets where the portal role will read them, unseen as yet."""
+    for table, columns in (("cell", CELL), ("dataset", DATASET)):
+        run(
+            connection,
+            f"insert into release.{table} (release_id, {names(columns)}) "
+            f"select {release_id:d}, {names(columns)} from release.candidate_{table}",
+        )
+    run(
+        connection,
+        f"update release.release set manifest_sha256 = {literal(manifest)}, "
+        "datasets = d.datasets, cells = d.cells, cells_suppressed = d.cells_suppressed "
+        "from (select count(*) as datasets, coalesce(sum(cells), 0) as cells, "
+        "coalesce(sum(cells_suppressed), 0) as cells_suppressed from release.candidate_dataset) d "
+        f"where release_id = {release_id:d}",
+    )
+
+
+def _show(connection: Connection, open_data: Path, release_id: int) -> None:
+    """Show the release: to the portal role, then by the link ``latest``."""
+    with connection.begin():
+        run(
+            connection,
+            "update release.release set status = 'released', released_at = now() "
+            f"where release_id = {release_id:d}",
+        )
+        run(connection, f"delete from release.cell where release_id < {release_id:d}")
+    folder.point_latest(open_data, release_id)
