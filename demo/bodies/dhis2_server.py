@@ -239,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
         filters = parameters.get("filter", []) + [
             f"level:eq:{level}" for level in parameters.get("level", [])
         ]
-        found = self.server.dhis2.store.select(resource, filters)
+        found = self.server.dhis2.store.select(resource, filters, parameters.get("order", [""])[0])
         fields = ",".join(parameters.get("fields", ["id,displayName"]))
         if parameters.get("paging", ["true"])[0].lower() == "false":
             return {resource: [choose_fields(item, fields) for item in found]}

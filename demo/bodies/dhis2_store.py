@@ -55,11 +55,22 @@ class Store:
         }
         return cls(system, collections, _read(folder / "data_values.csv"), elements_of)
 
-    def select(self, collection: str, filters: list[str]) -> list[dict[str, Any]]:
-        """Return the objects of `collection` that pass every filter (`property:operator:value`)."""
+    def select(self, collection: str, filters: list[str], order: str = "") -> list[dict[str, Any]]:
+        """Return the objects of `collection` that pass every filter (`property:operator:value`).
+
+        `order` is DHIS2's, `level:asc,name:desc`; without it they come as the tables have them.
+        """
         objects = self.collections[collection]
         for text in filters:
             objects = [found for found in objects if _passes(found, text)]
+        for part in reversed([part for part in order.split(",") if part]):
+            name, _, direction = part.partition(":")
+            if direction not in ("", "asc", "desc", "iasc", "idesc"):
+                raise Conflict(f"`{direction}` is not a direction to sort in", "E1003")
+            fold = str.lower if direction.startswith("i") else str
+            objects = sorted(
+                objects, key=lambda found: fold(str(found.get(name, ""))), reverse=direction.endswith("desc")
+            )
         return objects
 
     def one(self, collection: str, uid: str) -> dict[str, Any]:

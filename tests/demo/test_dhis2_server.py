@@ -119,6 +119,18 @@ def test_filters_and_single_objects(dhis2):
     assert one == {"code": found[0]["code"], "dataSetElements": [{"dataSet": {"id": "SeZJdZrHsG5"}}]}
 
 
+def test_pages_come_in_the_order_that_was_asked_for(dhis2):
+    names = [
+        unit["name"]
+        for page in (1, 2)
+        for unit in get(
+            dhis2, f"/api/organisationUnits?fields=name&order=level:asc,name:desc&pageSize=38&page={page}"
+        ).json()["organisationUnits"]
+    ]
+    assert names[:2] == ["Nepal", "Udayapur"] and names[1:] == sorted(names[1:], reverse=True)
+    assert get(dhis2, "/api/organisationUnits?order=name:sideways").status_code == 409
+
+
 def test_system_and_user(dhis2):
     assert get(dhis2, "/api/system/info").json()["version"].startswith("2.40")
     assert get(dhis2, "/api/me", auth=None, headers={"Authorization": f"ApiToken {TOKEN}"}).ok
