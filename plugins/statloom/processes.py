@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 
@@ -133,14 +133,18 @@ def wait_until(condition, *, seconds: float, pause: float = 0.05) -> bool:
 
 
 @contextlib.contextmanager
-def lock(file: Path) -> Iterator[None]:
+def lock(file: Path, *, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold ``file`` as a lock against every other process of this installation; wait until it is free.
 
-    The lock ends with the process that holds it, however that ends, so nothing stays locked after a crash.
+    ``waiting`` is called once when somebody else holds it. The lock ends with the process that holds it, however that ends, so nothing stays locked after a crash.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 

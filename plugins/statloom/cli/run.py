@@ -5,14 +5,13 @@ import sys
 
 from statloom import settings as settings_module
 from statloom.pipeline.progress import Progress
-from statloom.settings import Settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``statloom run``."""
+    """Set the description of ``statloom run``; it has no options."""
     parser.description = (
-        "Start what is not running (database, demo bodies, Airflow), take in every source, build, judge, publish and "
-        "release, write the quality report, print a summary, and stop what was started. "
+        "Start what is not running (database, demo bodies, Airflow), take in every source, build, judge, "
+        "publish and release, write the quality report, print a summary, and stop what was started. "
         "Exit code 0 only when all of it succeeded."
     )
 
@@ -25,14 +24,11 @@ def execute(arguments: argparse.Namespace) -> int:
 
     here = settings_module.load()
     progress = Progress(sys.stdout)
-    with stack.running(here, progress=progress, exclusive=True) as started:
-        outcome = run.run(started.airflow_client, progress)
-        progress.say("done" if outcome.succeeded else f"failed: {', '.join(outcome.failed)}")
-        print(summary(outcome, here, started))
-        _stop_note(here, started, progress)
+    with stack.alone(here, progress.say), stack.running(here, progress.say) as parts:
+        outcome = run.run(parts.client, progress)
+        progress.say("all succeeded" if outcome.succeeded else f"FAILED: {', '.join(outcome.failed)}")
+        print(summary(outcome, here, parts), flush=True)
+        if parts.started:
+            progress.say(f"stopping {' and '.join(parts.started)}")
+    progress.say("done")
     return 0 if outcome.succeeded else 1
-
-
-def _stop_note(here: Settings, started: object, progress: Progress) -> None:
-    if started.started_anything:
-        progress.say("stopping what this run has started")
