@@ -43,6 +43,8 @@ select * from {{ ref('stg_hmis_health_facilities') }}
 union all
 select * from {{ ref('stg_hmis_maternal_deaths') }}
 union all
+select * from {{ ref('stg_household_survey_2021') }}
+union all
 select * from {{ ref('stg_income') }}
 union all
 select * from {{ ref('stg_land_use') }}

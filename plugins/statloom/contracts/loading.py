@@ -180,7 +180,7 @@ def _estimation(data: dict | None) -> model.Estimation | None:
     if data is None:
         return None
     return model.Estimation(
-        design=model.Design(**data["design"]),
+        design=MappingProxyType(data["design"]),
         domains=tuple(tuple(domain) for domain in data["domains"]),
         estimands=tuple(
             model.Estimand(**{**estimand, "category": _texts(estimand.get("category"))})

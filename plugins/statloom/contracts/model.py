@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 POSTGRESQL_TYPES = {
     "text": "text",
@@ -160,34 +161,29 @@ class Disclosure:
 
 
 @dataclass(frozen=True)
-class Design:
-    """Columns of a survey's sample design."""
-
-    weight: str
-    strata: str | None = None
-    psu: str | None = None
-    single_psu: str = "fail"
-
-
-@dataclass(frozen=True)
 class Estimand:
-    """One thing that is estimated. ``category``: the categories of ``column`` that count."""
+    """One thing that is estimated. ``category``: the categories of ``column`` that count; ``multiplier``: on the
+    estimate, 100 for a percentage."""
 
     measure: str
     type: str
-    expression: str | None = None
     column: str | None = None
     category: tuple[str, ...] = ()
+    expression: str | None = None
+    numerator: str | None = None
     denominator: str | None = None
     where: str | None = None
+    probability: float | None = None
+    interval: str | None = None
+    multiplier: float = 1.0
     unit: str | None = None
 
 
 @dataclass(frozen=True)
 class Estimation:
-    """Microdata of a survey: its design and its tables of estimates."""
+    """Microdata of a survey and its tables of estimates. ``design``: as `statloom.microdata.survey.Design` has it."""
 
-    design: Design
+    design: Mapping[str, Any]
     domains: tuple[tuple[str, ...], ...]
     estimands: tuple[Estimand, ...]
 

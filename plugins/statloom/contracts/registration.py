@@ -23,10 +23,11 @@ def register(engine: Engine, contracts: Iterable[Contract] | None = None) -> lis
     """
     contracts = list(load_all().values() if contracts is None else contracts)
     with engine.begin() as connection:
-        return _register(connection, contracts)
+        return register_in(connection, contracts)
 
 
-def _register(connection: Connection, contracts: list[Contract]) -> list[str]:
+def register_in(connection: Connection, contracts: list[Contract]) -> list[str]:
+    """As `register`, within the connection's transaction."""
     # Two DAGs may register at once: the second waits, and finds nothing to do.
     connection.execute(text("select pg_advisory_xact_lock(hashtext('statloom.contracts.register'))"))
     known = dict(

@@ -307,17 +307,14 @@ def _estimation(data: dict) -> Iterator[Problem]:
         return
     if data["kind"] != "survey":
         yield ("estimation",), f"only a survey is estimated; the kind is {data['kind']}"
-    for part, role in (("weight", "weight"), ("strata", "stratum"), ("psu", "psu")):
-        name = estimation["design"].get(part)
-        if name is None:
-            continue
-        if name not in columns:
-            yield ("estimation", "design", part), f"no column {name!r}{_suggestion(name, columns)}"
-        elif columns[name]["role"] != role:
-            yield (
-                ("estimation", "design", part),
-                f"column {name!r} has the role {columns[name]['role']}, not {role}",
-            )
+    for part, role in (("weight", "weight"), ("strata", "stratum"), ("psu", "psu"), ("fpc", None)):
+        given = estimation["design"].get(part, [])
+        for name in [given] if isinstance(given, str) else given:
+            path = ("estimation", "design", part)
+            if name not in columns:
+                yield path, f"no column {name!r}{_suggestion(name, columns)}"
+            elif role and columns[name]["role"] != role:
+                yield path, f"column {name!r} has the role {columns[name]['role']}, not {role}"
     for i, domain in enumerate(estimation["domains"]):
         places = [n for n in domain if columns.get(n, {}).get("role") == "place_code"]
         if len(places) > 1:
@@ -328,14 +325,32 @@ def _estimation(data: dict) -> Iterator[Problem]:
                     ("estimation", "domains", i, j),
                     f"{name!r} is no column of role place_code or dimension",
                 )
-    for i, estimand in enumerate(estimation["estimands"]):
+    yield from _estimands(data)
+
+
+def _estimands(data: dict) -> Iterator[Problem]:
+    columns, seen = data["columns"], set()
+    kept = {n for n, c in columns.items() if c["role"] not in ("personal_identifier", "ignored")}
+    for i, estimand in enumerate(data["estimation"]["estimands"]):
         path = ("estimation", "estimands", i)
-        if ("column" in estimand) == ("expression" in estimand):
+        if estimand["measure"] in seen:
+            yield (*path, "measure"), f"{estimand['measure']!r} is estimated a second time"
+        seen.add(estimand["measure"])
+        name = estimand.get("column")
+        if estimand["type"] == "ratio":
+            if "numerator" not in estimand or "denominator" not in estimand:
+                yield path, "a ratio needs 'numerator' and 'denominator'"
+        elif (name is None) == ("expression" not in estimand):
             yield path, "needs either 'column' or 'expression'"
-        elif "column" in estimand and estimand["column"] not in columns:
-            yield (*path, "column"), f"no column {estimand['column']!r}"
-        if estimand["type"] == "ratio" and "denominator" not in estimand:
-            yield path, "a ratio needs 'denominator'"
+        if name is not None and name not in kept:
+            yield (*path, "column"), f"no column {name!r} that is kept{_suggestion(name, kept)}"
+        elif name is not None and estimand["type"] == "proportion" and "category" not in estimand:
+            yield path, "a proportion of a column needs 'category'"
+        elif name is not None and columns[name].get("categories"):
+            given = estimand.get("category", [])
+            for category in [given] if isinstance(given, str) else given:
+                if category not in columns[name]["categories"]:
+                    yield (*path, "category"), f"{category!r} is not a category of {name}"
 
 
 def _defects(data: dict) -> Iterator[Problem]:

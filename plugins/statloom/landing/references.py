@@ -15,7 +15,7 @@ from statloom.contracts.model import Contract
 from statloom.landing.database import stopped_database_named
 
 KEY = ["place_scheme", "place_level", "place_code", "place_name", "place_parent"]
-_RESULT = ["place_id", "method", "score", "margin", "candidates"]
+RESULT = ["place_id", "method", "score", "margin", "candidates"]
 
 
 @dataclass(frozen=True)
@@ -86,38 +86,33 @@ def _resolved(connection: Connection, contract: Contract, wanted: pd.DataFrame) 
     )
     if made_with != sha256:
         everything = pd.concat([wanted, known], ignore_index=True).drop_duplicates(ignore_index=True)
-        return Places(_resolve(contract, everything), sha256, complete=True)
+        return Places(resolve(contract, everything), sha256, complete=True)
     merged = wanted.merge(known, on=KEY, how="left", indicator=True)
     new = merged.loc[merged["_merge"] == "left_only", KEY].reset_index(drop=True)
-    return Places(_resolve(contract, new), sha256, complete=False)
+    return Places(resolve(contract, new), sha256, complete=False)
 
 
-def _resolve(contract: Contract, references: pd.DataFrame) -> pd.DataFrame:
+def resolve(contract: Contract, references: pd.DataFrame) -> pd.DataFrame:
+    """Return ``references`` (columns `KEY`) with their places: `RESULT`. No database is involved."""
     if references.empty:
-        return references.assign(**{name: None for name in _RESULT})
+        return references.assign(**{name: None for name in RESULT})
     from statloom import places
 
-    if not hasattr(places, "resolve"):  # until it is there
+    if not callable(getattr(places, "resolve", None)):  # until it is there
         return references.assign(place_id=None, method="unresolved", score=None, margin=None, candidates="[]")
-    date = contract.place.date or _first_day(contract)
-    parts = []
-    for level, rows in references.groupby("place_level", sort=True):
-        if not level:
-            parts.append(
-                rows.assign(place_id=None, method="unresolved", score=None, margin=None, candidates="[]")
-            )
-            continue
-        found = places.resolve(
-            rows,
-            scheme=contract.place.scheme,
-            level=level,
-            date=date,
-            name="place_name" if rows["place_name"].any() else None,
-            code="place_code" if rows["place_code"].any() else None,
-            parent="place_parent" if rows["place_parent"].any() else None,
-        )
-        parts.append(rows.join(found[_RESULT]))
-    return pd.concat(parts, ignore_index=True)
+    levelled = references["place_level"] != ""
+    found = places.resolve(
+        references[levelled],
+        scheme=contract.place.scheme,
+        level="place_level",
+        date=contract.place.date or _first_day(contract),
+        name="place_name" if references["place_name"].any() else None,
+        code="place_code" if references["place_code"].any() else None,
+        parent="place_parent" if references["place_parent"].any() else None,
+        source=contract.source,
+    )
+    resolved = references.join(found[RESULT].astype("object"))
+    return resolved.assign(method=resolved["method"].where(levelled, "unresolved"))
 
 
 def _first_day(contract: Contract) -> str | None:

@@ -15,7 +15,7 @@ def cleaned(contract: Contract, reading: Reading, name: str) -> Reading:
     Raises DeliveryError, naming the first, when more rows are unreadable than the contract tolerates.
     """
     _take_out_defects(contract, reading)
-    if not contract.estimation:
+    if set(contract.key) <= set(reading.table.column_names):
         _take_out_duplicates(contract, reading)
     unreadable = [row for row in reading.quarantined if row.stage == "read"]
     allowed = contract.tolerance.unreadable_rows * reading.rows_read
@@ -55,7 +55,7 @@ def _take_out_defects(contract: Contract, reading: Reading) -> None:
     for reason, rows in found:
         for row in rows.tolist():
             taken.setdefault(row, reason)
-    _hold_out(reading, taken, "defect", None)
+    _hold_out(reading, taken, "defect", None, confidential=contract.estimation is not None)
 
 
 def _take_out_duplicates(contract: Contract, reading: Reading) -> None:
@@ -81,18 +81,21 @@ def _take_out_duplicates(contract: Contract, reading: Reading) -> None:
         row = rows.loc[index]
         other = first_row[index] if first_row[index] != row[ROW_NUMBER] else last_row[index]
         what = "the same row as" if same[index] and not different[index] else "the same key as"
-        values = ", ".join(f"{name} = {row[name]!r}" for name in key)
-        taken[int(row["position"])] = f"{what} row {other}: {values}"
-    _hold_out(reading, taken, "read", ", ".join(key))
+        values = "" if contract.estimation else ": " + ", ".join(f"{name} = {row[name]!r}" for name in key)
+        taken[int(row["position"])] = f"{what} row {other}{values}"
+    _hold_out(reading, taken, "read", ", ".join(key), confidential=contract.estimation is not None)
 
 
-def _hold_out(reading: Reading, taken: dict[int, str], stage: str, column: str | None) -> None:
+def _hold_out(
+    reading: Reading, taken: dict[int, str], stage: str, column: str | None, *, confidential: bool
+) -> None:
     """Move the rows at the positions ``taken`` (with their reasons) from the table to quarantine."""
     if not taken:
         return
     positions = pa.array(sorted(taken), pa.int64())
     for position, content in zip(sorted(taken), reading.table.take(positions).to_pylist(), strict=True):
         number = content.pop(ROW_NUMBER)
-        reading.quarantined.append(Quarantined(number, stage, column, taken[position], content))
+        shown = {} if confidential else content
+        reading.quarantined.append(Quarantined(number, stage, column, taken[position], shown))
     keep = pc.invert(pc.is_in(pa.array(range(reading.table.num_rows), pa.int64()), positions))
     reading.table = reading.table.filter(keep)

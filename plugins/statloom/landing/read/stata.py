@@ -1,12 +1,16 @@
-"""Stata data files, read by pyreadstat. Columns with value labels give the labels where the contract says text."""
+"""Stata data files, read by pyreadstat. Columns with value labels give the labels where the contract
+says text; codes of places, strata and sampling units stay codes."""
 
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 
 from statloom.contracts.model import Contract
 from statloom.errors import DeliveryError
 from statloom.landing.read.cells import Cells
+
+_LABELLED = ("dimension", "measure", "place_level", "place_name", "place_parent")
 
 
 def cells(contract: Contract, path: Path, name: str) -> Cells:
@@ -31,11 +35,8 @@ def cells(contract: Contract, path: Path, name: str) -> Cells:
     for column in frame:
         labels = meta.variable_value_labels.get(column)
         declared = contract.columns.get(form.rename.get(column, column))
-        if labels and declared is not None and declared.type == "text":
-            values = frame[column]
-            columns[column] = pa.array(
-                values.map(labels).where(values.isin(labels), values.map(_code)).tolist()
-            )
+        if labels and declared is not None and declared.type == "text" and declared.role in _LABELLED:
+            columns[column] = _labelled(frame[column], labels)
         else:
             columns[column] = pa.Array.from_pandas(frame[column])
     for column in set(meta.column_names) - set(columns):
@@ -44,6 +45,11 @@ def cells(contract: Contract, path: Path, name: str) -> Cells:
         source = next((h for h, n in form.rename.items() if n == skipped), skipped)
         columns.setdefault(source, pa.nulls(len(frame)))
     return Cells(pa.table(columns), pa.array(range(1, len(frame) + 1), pa.int64()))
+
+
+def _labelled(values: pd.Series, labels: dict) -> pa.Array:
+    shown = values.map(labels).where(values.isin(list(labels)), values.map(_code))
+    return pa.array(shown.tolist(), pa.string(), from_pandas=True)
 
 
 def _code(value) -> str | None:

@@ -36,7 +36,7 @@ def typed(contract: Contract, cells: Cells, name: str) -> Reading:
             empty = pc.is_null(values[column.name])
             bad[f"{column.name} "] = (pc.and_(empty, pc.invert(wrong)), "is empty, but belongs to the key")
         bad[column.name] = (wrong, reason)
-        _refuse_retyped(column, given, wrong, cells, name)
+        _refuse_retyped(column, given, wrong, cells, name, confidential=contract.estimation is not None)
     good, held_out = _split(contract, cells, bad)
     table = pa.table(values).append_column(ROW_NUMBER, cells.rows)
     rows_read = table.num_rows + len(cells.broken)
@@ -133,14 +133,14 @@ def _from_native(given: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArra
         return pa.chunked_array([pa.nulls(len(given), target)]), pc.is_valid(given)
 
 
-def _refuse_retyped(column: Column, given, wrong, cells: Cells, name: str) -> None:
+def _refuse_retyped(column: Column, given, wrong, cells: Cells, name: str, *, confidential: bool) -> None:
     filled, count = len(given) - given.null_count, pc.sum(wrong).as_py() or 0
     if count < 3 or count <= filled / 2:
         return
     first = pc.index(wrong.combine_chunks() if isinstance(wrong, pa.ChunkedArray) else wrong, True).as_py()
     raise DeliveryError(
-        f"the column has changed: {count:,} of {filled:,} cells are not {_ARTICLE[column.type]}, the first is"
-        f" {_shown(given[first].as_py())}",
+        f"the column has changed: {count:,} of {filled:,} cells are not {_ARTICLE[column.type]}"
+        + ("" if confidential else f", the first is {_shown(given[first].as_py())}"),
         file=name,
         row=cells.rows[first].as_py(),
         column=column.name,
@@ -169,6 +169,8 @@ def _split(contract: Contract, cells: Cells, bad: dict) -> tuple[pa.Array | None
         for i, is_wrong in enumerate(pc.take(wrong, rows).to_pylist()):
             if is_wrong and held_out[i] is None:
                 value = contents[i][column]
-                shown = reason if value in (None, "") else f"{_shown(value)} {reason}"
-                held_out[i] = Quarantined(numbers[i], "read", column, shown, contents[i])
+                # Answers of one person go to no other table, and into no message.
+                shown = reason if value in (None, "") or contract.estimation else f"{_shown(value)} {reason}"
+                content = {} if contract.estimation else contents[i]
+                held_out[i] = Quarantined(numbers[i], "read", column, shown, content)
     return pc.invert(any_bad), held_out

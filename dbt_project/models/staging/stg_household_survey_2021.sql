@@ -1,0 +1,1 @@
+{{ staged('household_survey_2021') }}
