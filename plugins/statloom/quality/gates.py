@@ -14,6 +14,7 @@ from great_expectations.core.expectation_validation_result import (
     ExpectationSuiteValidationResult,
     ExpectationValidationResult,
 )
+from great_expectations.expectations import UnexpectedRowsExpectation
 from sqlalchemy import Engine, text
 
 from statloom import contracts
@@ -119,8 +120,9 @@ def _raw(source: str, delivery_id: int | None, engine: Engine) -> Iterable[tuple
         suite,
         Bindings(
             batch=batch,
-            placed=placing.placed(contract, batch),
-            place=placing.TABLE,
+            placed=placing.PLACED,
+            placed_query=placing.query(contract, batch),
+            place=placing.PLACES,
             previous=f"(select * from {table} where _delivery_id = {int(previous or -1)})",
             table=sql.literal(table),
             table_name=f"raw.{source}",
@@ -163,15 +165,16 @@ def _validate(datasource, suite: Suite, bindings: Bindings) -> ExpectationSuiteV
     asset = datasource.add_query_asset(suite.name, query=f"select * from {bindings.batch} as batch")
     batch = asset.add_batch_definition_whole_table("all").get_batch()
     with bound(bindings):
-        if bindings.place == placing.TABLE and any(_needs_places(e) for e in built.expectations):
-            placing.prepare(datasource)
+        if bindings.placed_query and any(_needs_places(e) for e in built.expectations):
+            placing.prepare(datasource, bindings.placed_query)
         validation = batch.validate(built, result_format="BOOLEAN_ONLY")
         for index, result in enumerate(validation.results):
             expectation = built.expectations[result.expectation_config.meta["position"] - 1]
             # One broken expectation breaks all that were bundled with it: each is asked again, alone.
             broken = _broken(result)
             if broken or (not result.success and not isinstance(expectation, OwnExpectation)):
-                validation.results[index] = batch.validate(expectation, result_format=_detailed(bindings))
+                detailed = _detailed(expectation, bindings)
+                validation.results[index] = batch.validate(expectation, result_format=detailed)
     return validation
 
 
@@ -184,9 +187,10 @@ def _broken(result: ExpectationValidationResult) -> bool:
     return any(part.get("raised_exception") for part in [info, *info.values()] if isinstance(part, dict))
 
 
-def _detailed(bindings: Bindings) -> dict:
-    """Return the result format that gives counts and a few examples, with the columns that say which rows
-    they are."""
+def _detailed(expectation, bindings: Bindings) -> dict:
+    """Return the result format that gives counts and a few examples, with the columns that say which rows."""
+    if isinstance(expectation, UnexpectedRowsExpectation):
+        return {"result_format": "COMPLETE"}
     detailed = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
     if bindings.key_columns:
         detailed["unexpected_index_column_names"] = list(bindings.key_columns)

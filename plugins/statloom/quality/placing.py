@@ -14,15 +14,15 @@ from statloom.contracts import Contract
 from statloom.errors import GateError
 from statloom.quality import sql
 
-TABLE = "statloom_place"
-_COLUMNS = ("place_id", "place_vintage", "place_level", "place_name", "parent_id")
+PLACES = "statloom_place"
+PLACED = "statloom_placed"
+_COLUMNS = ("place_id", "place_vintage", "place_level", "place_name", "parent_id", "is_statistical")
 
 
-def placed(contract: Contract, batch: str) -> str:
-    """Return SQL that may follow ``from``: the rows of ``batch``, a delivery of ``contract``, with their
-    places.
+def query(contract: Contract, batch: str) -> str:
+    """Return the query of a delivery's rows with ``_place_id``, ``_place_level`` and ``_place_name``.
 
-    It needs the table that `prepare` makes.
+    ``batch``: SQL of the rows that may follow ``from``. The query needs the table of all places.
     """
     level = contract.first("place_level")
     match = {
@@ -33,18 +33,19 @@ def placed(contract: Contract, batch: str) -> str:
     }
     conditions = " and ".join(f"reference.{column} = {value}" for column, value in match.items())
     return (
-        "(select placed_batch.*, reference.place_id as _place_id, place.place_level as _place_level,"
+        "select placed_batch.*, reference.place_id as _place_id, place.place_level as _place_level,"
         f" place.place_name as _place_name from {batch} as placed_batch"
         " left join places.place_reference as reference on reference.source_id ="
         f" {sql.literal(contract.source)} and {conditions}"
-        f" left join {TABLE} as place on place.place_id = reference.place_id)"
+        f" left join {PLACES} as place on place.place_id = reference.place_id"
     )
 
 
-def prepare(datasource) -> None:
-    """Give the connection of a Great Expectations datasource the table of all places, from its seed.
+def prepare(datasource, placed: str) -> None:
+    """Give the connection of a Great Expectations datasource its tables ``PLACES`` and ``PLACED``.
 
-    Raises GateError when the seed cannot be read.
+    The first comes from the seed of all places, the second from the query ``placed``: made once, read by many
+    checks. Raises GateError when the seed cannot be read.
     """
     seed = settings.load().dbt_project / "seeds" / "places" / "place.csv"
     try:
@@ -59,11 +60,11 @@ def prepare(datasource) -> None:
     with datasource.get_execution_engine().engine.begin() as connection:
         cursor = connection.connection.cursor()
         columns = ", ".join(f"{column} text" for column in _COLUMNS)
-        cursor.execute(f"create temporary table if not exists {TABLE} ({columns})")
-        cursor.execute(f"truncate {TABLE}")
-        with cursor.copy(f"copy {TABLE} from stdin with (format csv)") as copy:
+        cursor.execute(f"create temporary table {PLACES} ({columns})")
+        with cursor.copy(f"copy {PLACES} from stdin with (format csv)") as copy:
             copy.write(content.getvalue())
-        cursor.execute(f"analyze {TABLE}")
+        cursor.execute(f"analyze {PLACES}")
+        cursor.execute(f"create temporary table {PLACED} as {placed}")
 
 
 def _level(contract: Contract, column: str) -> str:
@@ -71,7 +72,7 @@ def _level(contract: Contract, column: str) -> str:
     words = contract.raw[column].values or {}
     cases = " ".join(f"when {sql.literal(word)} then {sql.literal(level)}" for word, level in words.items())
     name = f"placed_batch.{sql.name(column)}"
-    return f"case {name} {cases} else coalesce({name}, '') end" if cases else f"coalesce({name}, '')"
+    return f"case {name} {cases} else '' end" if cases else f"coalesce({name}, '')"
 
 
 def _words(column: str | None, otherwise: str | None = None) -> str:

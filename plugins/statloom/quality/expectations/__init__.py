@@ -9,6 +9,8 @@ between rows are one query each, and a second one for examples only where someth
 from statloom.quality.expectations.additivity import (
     ExpectChildrenToAddUpToParents,
     ExpectNoCategoryToBeTheTotal,
+    ExpectNoPartToExceedTheTotal,
+    ExpectParentsToLieAmongChildren,
     ExpectPartsToAddUpToTotal,
     ExpectSumsToEqualThoseOf,
 )
@@ -31,6 +33,8 @@ __all__ = [
     "ExpectDeliveryToBeFresh",
     "ExpectKeysToBeUnique",
     "ExpectNoCategoryToBeTheTotal",
+    "ExpectNoPartToExceedTheTotal",
+    "ExpectParentsToLieAmongChildren",
     "ExpectPartNotGreaterThanWhole",
     "ExpectPartsToAddUpToTotal",
     "ExpectRowsToSatisfy",

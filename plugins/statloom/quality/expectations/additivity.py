@@ -16,6 +16,25 @@ def _apart(left: str, right: str, tolerance: float, tolerance_absolute: float) -
     return f"abs({left} - {right}) > greatest({tolerance!r} * abs({left}), {tolerance_absolute!r})"
 
 
+def _ancestors(parent_level: str, child_level: str) -> str:
+    """Return common table expressions; ``ancestor`` has each place of the child level with its ancestor of
+    the other.
+
+    They need ``with recursive``.
+    """
+    above, below = sql.literal(parent_level), sql.literal(child_level)
+    return (
+        "climb as ("
+        f" select place_id, parent_id from {{place}} as place where place_level = {below}"
+        " union all select climb.place_id, place.parent_id"
+        f" from climb join {{place}} as place on place.place_id = climb.parent_id"
+        f" where place.place_level <> {above}),"
+        " ancestor as (select climb.place_id, climb.parent_id as ancestor_id"
+        f" from climb join {{place}} as place on place.place_id = climb.parent_id"
+        f" where place.place_level = {above})"
+    )
+
+
 class ExpectPartsToAddUpToTotal(RelationExpectation):
     """In each group the parts of a breakdown add up to its total: the sexes to all persons.
 
@@ -55,6 +74,36 @@ class ExpectPartsToAddUpToTotal(RelationExpectation):
             f" sum({value}) filter (where {parts}) as parts"
             f" from {{batch}} as batch where {sql.both(categories, self.where)} group by {by}"
             f" having bool_or({total}) and {complete}) as sums"
+        )
+
+
+class ExpectNoPartToExceedTheTotal(RelationExpectation):
+    """No category exceeds the total of its group, where categories overlap: households with a radio, all
+    households.
+
+    Parameters ``column``: of the categories; ``total``: its category for the total; ``value``; ``by``:
+    columns of the group; ``where``: SQL.
+    """
+
+    column: str
+    total: str
+    value: str
+    by: list[str]
+    where: str | None = None
+
+    counted: ClassVar[str] = "rows"
+    order_by: ClassVar[str | None] = "value - total desc"
+
+    def query(self) -> str:
+        """Return a row for each category but the total, with the total of its group."""
+        column, value, by = sql.name(self.column), sql.name(self.value), sql.names(self.by)
+        is_total = f"{column} = {sql.literal(self.total)}"
+        return (
+            "select *, value > total as unexpected"
+            f" from (select {by}, {column} as category, {value} as value,"
+            f" max({value}) filter (where {is_total}) over (partition by {by}) as total"
+            f" from {{batch}} as batch where {sql.both(self.where)}) as categories"
+            f" where total is not null and category <> {sql.literal(self.total)}"
         )
 
 
@@ -115,25 +164,58 @@ class ExpectChildrenToAddUpToParents(RelationExpectation):
         value = sql.name(self.value)
         by = "".join(f", {sql.name(column)}" for column in self.by)
         above, below = sql.literal(self.parent_level), sql.literal(self.child_level)
+        sums = f"{{}} as parent_id{by}, {{}} as place, {{}} as parent, {{}} as children"
+        parents = sums.format("_place_id", "max(_place_name)", f"sum({value})", "null")
+        children = sums.format("ancestor_id", "null", "null", f"sum({value})")
         return (
-            "with recursive climb as ("
-            f" select place_id, parent_id from {{place}} as place where place_level = {below}"
-            " union all select climb.place_id, place.parent_id"
-            f" from climb join {{place}} as place on place.place_id = climb.parent_id where"
-            f" place.place_level <> {above}),"
-            " ancestor as (select climb.place_id, climb.parent_id as ancestor_id"
-            f" from climb join {{place}} as place on place.place_id = climb.parent_id where"
-            f" place.place_level = {above}),"
-            f" parent as (select _place_id as parent_id, max(_place_name) as place{by}, sum({value})"
-            " as parent"
-            f" from {{placed}} as placed where _place_level = {above}"
-            f" and {sql.both(self.where, self.parent_where)} group by _place_id{by}),"
-            f" child as (select ancestor_id as parent_id{by}, sum({value}) as children"
-            " from {placed} as placed join ancestor on ancestor.place_id = placed._place_id"
-            f" where _place_level = {below} and {sql.both(self.where, self.child_where)} group by"
-            f" ancestor_id{by})"
+            f"with recursive {_ancestors(self.parent_level, self.child_level)},"
+            # Stacked and grouped, not joined: no plan for it is slow, however wrong the estimates of rows.
+            f" both_levels as (select {parents} from {{placed}} as placed"
+            f" where _place_level = {above} and {sql.both(self.where, self.parent_where)}"
+            f" group by _place_id{by} union all select {children} from {{placed}} as placed"
+            " join ancestor on ancestor.place_id = placed._place_id"
+            f" where _place_level = {below} and {sql.both(self.where, self.child_where)}"
+            f" group by ancestor_id{by})"
             f" select *, children - parent as difference,"
             f" {_apart('parent', 'children', self.tolerance, self.tolerance_absolute)} as unexpected"
+            f" from (select max(place) as place{by}, sum(parent) as parent, sum(children) as"
+            " children, parent_id"
+            f" from both_levels group by parent_id{by}) as compared"
+            " where parent is not null and children is not null"
+        )
+
+
+class ExpectParentsToLieAmongChildren(RelationExpectation):
+    """An average or rate of a place lies between the smallest and the largest of its children.
+
+    Parameters ``value``; ``parent_level``, ``child_level``; ``by``: further columns that must agree;
+    ``where``: SQL.
+    """
+
+    value: str
+    parent_level: str
+    child_level: str
+    by: list[str] = []  # noqa: RUF012
+    where: str | None = None
+
+    order_by: ClassVar[str | None] = "greatest(lowest - parent, parent - highest) desc"
+
+    def query(self) -> str:
+        """Return a row for each parent and group, with the extremes of its children."""
+        value = sql.name(self.value)
+        by = "".join(f", {sql.name(column)}" for column in self.by)
+        return (
+            f"with recursive {_ancestors(self.parent_level, self.child_level)},"
+            f" parent as materialized (select _place_id as parent_id, _place_name as place{by},"
+            f" {value} as parent"
+            f" from {{placed}} as placed where _place_level = {sql.literal(self.parent_level)}"
+            f" and {sql.both(self.where)}),"
+            f" child as materialized (select ancestor_id as parent_id{by}, min({value}) as lowest,"
+            f" max({value}) as highest"
+            " from {placed} as placed join ancestor on ancestor.place_id = placed._place_id"
+            f" where _place_level = {sql.literal(self.child_level)} and {sql.both(self.where)}"
+            f" group by ancestor_id{by})"
+            f" select place{by}, parent, lowest, highest, parent < lowest or parent > highest as unexpected"
             f" from parent join child using (parent_id{by})"
         )
 

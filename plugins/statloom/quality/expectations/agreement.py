@@ -86,7 +86,7 @@ class ExpectValuesNearPeers(RelationExpectation):
     def query(self) -> str:
         """Return a row for each figure, with the quartiles of its peers."""
         value, by, label = sql.name(self.value), sql.names(self.by), sql.names(self.label)
-        same = " and ".join(f"peer.{sql.name(c)} is not distinct from figure.{sql.name(c)}" for c in self.by)
+        same = " and ".join(f"peer.{sql.name(c)} = figure.{sql.name(c)}" for c in self.by)
         quartile = f"percentile_cont({{}}) within group (order by {value})"
         reach = f"{self.spread!r} * (upper_quartile - lower_quartile)"
         return (

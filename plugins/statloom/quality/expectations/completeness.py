@@ -11,7 +11,8 @@ from statloom.quality.expectations.base import RelationExpectation
 class ExpectAllPlacesToReport(RelationExpectation):
     """Every place of a level has a row, in each group.
 
-    The list of places is the warehouse's own, so a change of boundaries changes what is expected.
+    The list of places is the warehouse's own, so a change of boundaries changes what is expected. Units that
+    are no statistical ones, such as national parks, need not report.
     Parameters ``level``; ``by``: columns of the group (none: all rows are one group); ``where``: SQL;
     ``vintage``: of the places (default: the latest among those that report).
     """
@@ -27,22 +28,20 @@ class ExpectAllPlacesToReport(RelationExpectation):
     def query(self) -> str:
         """Return a row for each group and place that must report."""
         level = sql.literal(self.level)
-        # A place's id begins with its vintage.
-        latest = "(select max(split_part(_place_id, ':', 1)) from reported)"
-        vintage = sql.literal(self.vintage) if self.vintage else latest
         by = sql.names(self.by)
+        columns = f"{by}, " if by else ""
         groups = f"select distinct {by} from reported" if by else "select"
+        # A place's id begins with its vintage.
+        latest = "(select max(split_part(place_id, ':', 1)) from reported)"
+        vintage = sql.literal(self.vintage) if self.vintage else latest
         return (
-            f"with reported as (select distinct _place_id{', ' + by if by else ''} from {{placed}} as placed"
+            f"with reported as (select distinct {columns}_place_id as place_id from {{placed}} as placed"
             f" where _place_level = {level} and {sql.both(self.where)})"
-            f" select {sql.names(self.by, 'grouped') + ', ' if by else ''}place.place_id, place.place_name,"
-            " reported._place_id is null as unexpected"
-            f" from ({groups}) as grouped cross join"
-            f" (select place_id, place_name from {{place}} as every_place"
-            f" where place_level = {level} and place_vintage = {vintage}) as place"
-            " left join reported on reported._place_id = place.place_id"
-            + "".join(
-                f" and reported.{sql.name(column)} is not distinct from grouped.{sql.name(column)}"
-                for column in self.by
-            )
+            f" select {columns}place_id, max(place_name) as place_name,"
+            " not bool_or(is_reported) as unexpected"
+            f" from (select {columns}place_id, place_name, false as is_reported from ({groups}) as grouped"
+            f" cross join {{place}} as place where place_level = {level} and place_vintage = {vintage}"
+            " and is_statistical::boolean"
+            f" union all select {columns}place_id, null, true from reported) as places"
+            f" group by {columns}place_id having not bool_and(is_reported)"
         )
