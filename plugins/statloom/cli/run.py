@@ -25,6 +25,8 @@ def execute(arguments: argparse.Namespace) -> int:
     here = settings_module.load()
     progress = Progress(sys.stdout)
     with stack.alone(here, progress.say), stack.running(here, progress.say) as parts:
+        run.prepare()
+        progress.say("contracts registered; places and frameworks in the warehouse")
         outcome = run.run(parts.client, progress)
         progress.say("all succeeded" if outcome.succeeded else f"FAILED: {', '.join(outcome.failed)}")
         print(summary(outcome, here, parts), flush=True)

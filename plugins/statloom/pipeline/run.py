@@ -10,9 +10,13 @@ from statloom.errors import StatloomError
 from statloom.pipeline.progress import Progress
 from statloom.pipeline.watch import Watch
 from statloom.services.airflow import AirflowClient
+from statloom.warehouse import transform
 from statloom.warehouse.connection import engine
 
 PIPELINE = ("warehouse", "release", "quality_report")
+
+
+_SECONDS_TO_LOAD = 120
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,13 @@ class Outcome:
 def run(client: AirflowClient, progress: Progress) -> Outcome:
     """Run the whole pipeline once through the Airflow that ``client`` speaks to, and wait for its end.
 
-    Raises StatloomError when Airflow cannot load a DAG, does not start one, or stops moving. A failed DAG is no
-    error here: it is named in the outcome.
+    Raises StatloomError when Airflow cannot load a DAG, does not start one, or stops moving. A failed DAG is
+    no error here: it is named in the outcome.
     """
     ingest = [f"ingest__{source}" for source in contracts.load_all()]
-    client.wait_for_dags([*ingest, *PIPELINE])
+    client.wait_for_dags([*ingest, *PIPELINE], _SECONDS_TO_LOAD)
     if errors := client.import_errors():
         raise StatloomError(f"Airflow cannot load a DAG: {errors}")
-    contracts.register(engine())
     before = _published()
 
     watch = Watch(client, progress, begun=datetime.now(UTC))
@@ -75,6 +78,15 @@ def run(client: AirflowClient, progress: Progress) -> Outcome:
             "report": (reported - released).total_seconds(),
         },
     )
+
+
+def prepare() -> None:
+    """Make the warehouse ready for its first deliveries: a raw table for each contract, places, frameworks.
+
+    Raises ContractError when a contract is not valid, StatloomError when the seeds do not pass their tests.
+    """
+    contracts.register(engine())
+    transform.run_stage("reference")
 
 
 def _scalar(query: str, **parameters: object) -> int | None:
