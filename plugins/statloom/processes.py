@@ -136,7 +136,8 @@ def wait_until(condition, *, seconds: float, pause: float = 0.05) -> bool:
 def lock(file: Path, *, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold ``file`` as a lock against every other process of this installation; wait until it is free.
 
-    ``waiting`` is called once when somebody else holds it. The lock ends with the process that holds it, however that ends, so nothing stays locked after a crash.
+    ``waiting`` is called once when somebody else holds it. The lock ends with the process that holds it,
+    however that ends, so nothing stays locked after a crash.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as handle:
@@ -177,6 +178,18 @@ class Users:
         finally:
             self._handle.close()
         return True
+
+
+def unused(file: Path) -> bool:
+    """Say whether no process is a user of the service whose ``Users`` hold ``file``."""
+    if not file.exists():
+        return True
+    with file.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def write_private(file: Path, content: str) -> None:

@@ -1,0 +1,1 @@
+"""The services that Statloom runs beside the warehouse's server: Airflow."""

@@ -1,0 +1,230 @@
+"""Airflow's real processes, started once, with a few small DAGs."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import requests
+
+from statloom import processes
+from statloom.errors import StatloomError
+from statloom.services import airflow
+from statloom.services.airflow_environment import NO_TELEMETRY, state_file
+from statloom.settings import PROJECT, Settings
+from statloom.warehouse import server, setup
+
+pytestmark = [pytest.mark.airflow, pytest.mark.database]
+
+DAGS = """
+import os, sys, time
+from airflow.sdk import DAG, Asset, task
+
+first, second = Asset("statloom://first"), Asset("statloom://second")
+
+def one_task(dag_id, function, *, schedule=None, outlets=()):
+    with DAG(dag_id, schedule=schedule, catchup=False) as dag:
+        task(outlets=list(outlets), task_id=function.__name__)(function)()
+    return dag
+
+NAMES = ("STATLOOM_HOME", "STATLOOM_PROJECT", "GX_ANALYTICS_ENABLED", "DBT_SEND_ANONYMOUS_USAGE_STATS")
+
+def environment():
+    loaded = [name for name in ("great_expectations", "dbt.cli.main") if name in sys.modules]
+    return {"environment": {name: os.environ.get(name) for name in NAMES}, "loaded": loaded}
+
+def make(): print("made by a task")
+def endless(): time.sleep(600)
+
+makes_first = one_task("makes_first", make, outlets=[first])
+makes_second = one_task("makes_second", make, outlets=[second])
+after_both = one_task("after_both", make, schedule=first & second)
+endless_one = one_task("endless", endless)
+tells = one_task("tells", environment)
+"""
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    folder = Path(tempfile.mkdtemp(prefix="statloom-test-"))
+    folder.chmod(0o711)
+    for name in ("dags", "plugins"):
+        (folder / name).mkdir()
+    (folder / "config").symlink_to(PROJECT / "config")
+    (folder / "dags" / "small.py").write_text(DAGS)
+    settings = Settings(project=folder, home=folder / ".statloom")
+    patch = pytest.MonkeyPatch()
+    patch.delenv("STATLOOM_DATABASE_URL", raising=False)
+    patch.setenv("AIRFLOW__CORE__DAGS_FOLDER", "/of/another/airflow")
+    patch.setenv("STATLOOM_HOME", str(settings.home))
+    server.ensure_running(settings, options={"fsync": "off"})
+    setup.prepare(settings)
+    try:
+        began = time.monotonic()
+        found = airflow.ensure_running(settings)
+        print(f"\nAirflow's first start: {time.monotonic() - began:.1f} s")
+        assert found.started
+        yield settings
+    finally:
+        airflow.stop(settings)
+        server.stop(settings)
+        patch.undo()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def client(here):
+    client = airflow.client(here)
+    client.wait_for_dags(["makes_first", "makes_second", "after_both", "endless", "tells"], timeout=60)
+    return client
+
+
+def finished(client, dag_id, run_id, seconds=60):
+    """The state of a run when it has one."""
+
+    def state():
+        found = client.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"]
+        return found if found in ("success", "failed") else None
+
+    assert processes.wait_until(state, seconds=seconds, pause=0.2)
+    return state()
+
+
+def test_a_task_runs_with_what_it_needs(here, client):
+    run_id = client.trigger("tells")
+    assert finished(client, "tells", run_id) == "success"
+    (task,) = client.task_instances("tells", run_id)
+    assert (task["task_id"], task["state"]) == ("environment", "success")
+    value = client.get(f"dags/tells/dagRuns/{run_id}/taskInstances/environment/xcomEntries/return_value")[
+        "value"
+    ]
+    value = json.loads(value) if isinstance(value, str) else value
+    # What is slow to import was there before the task began.
+    assert value["loaded"] == ["great_expectations", "dbt.cli.main"]
+    assert value["environment"] == {
+        "STATLOOM_HOME": str(here.home),
+        "STATLOOM_PROJECT": str(here.project),
+        "GX_ANALYTICS_ENABLED": "False",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    assert (here.airflow / "logs" / "dag_id=tells").is_dir()
+
+
+def test_only_this_machine_can_reach_it(here):
+    port = processes.read_json(state_file(here))["port"]
+    address = f"{port:04X}"
+    listening = [
+        line.split()[1]
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        if line.split()[3] == "0A" and line.split()[1].endswith(f":{address}")
+    ]
+    assert listening == [f"0100007F:{address}"]
+
+
+def test_secrets(here):
+    for name in ("passwords.json", "airflow_keys.json", "airflow_users.json"):
+        assert stat.S_IMODE((here.secrets / name).stat().st_mode) == 0o600
+    password = json.loads((here.secrets / "passwords.json").read_text())["airflow_admin"]
+    for log in (*here.logs.glob("*.log"), *here.airflow.glob("*")):
+        assert log.is_dir() or password not in log.read_text(errors="replace"), log
+    url = airflow.current(here).url
+    with pytest.raises(StatloomError, match="refuses the password of user 'admin'"):
+        airflow.AirflowClient(url, "admin", "wrong").dags()
+    answer = requests.get(f"{url}/api/v2/dags", timeout=10)
+    assert answer.status_code == 401
+
+
+def test_environment_is_the_installations_own(here):
+    values = airflow.environment(here)
+    assert NO_TELEMETRY.items() <= values.items()
+    assert values["AIRFLOW__CORE__DAGS_FOLDER"] == str(here.project / "dags")
+    assert values == airflow.environment(here), "keys and port are kept"
+
+
+def test_assets_join_dags_and_leftovers_do_not_count(here, client):
+    since = datetime.now(UTC)
+    assert finished(client, "makes_first", client.trigger("makes_first")) == "success"
+    assert processes.wait_until(
+        lambda: (
+            client.get("assets", dag_ids="after_both")["total_entries"] and queued(client, "after_both") == 1
+        ),
+        seconds=10,
+    )
+    endless = client.trigger("endless")
+    assert processes.wait_until(
+        lambda: [task["state"] for task in client.task_instances("endless", endless)] == ["running"],
+        seconds=30,
+    )
+
+    assert client.clear_leftovers() == (1, 1)
+
+    assert finished(client, "endless", endless) == "failed"
+    assert finished(client, "makes_second", client.trigger("makes_second")) == "success"
+    assert processes.wait_until(lambda: queued(client, "after_both") == 1, seconds=10)
+    assert client.runs(["after_both"], since) == []
+    assert finished(client, "makes_first", client.trigger("makes_first")) == "success"
+    assert processes.wait_until(lambda: client.runs(["after_both"], since), seconds=10)
+    (run,) = client.runs(["after_both"], since)
+    assert finished(client, "after_both", run["dag_run_id"]) == "success"
+    assert client.clear_leftovers() == (0, 0)
+
+
+def queued(client, dag_id):
+    try:
+        return client.get(f"dags/{dag_id}/assets/queuedEvents")["total_entries"]
+    except StatloomError:
+        return 0
+
+
+def test_the_log_of_a_task_can_be_read(client):
+    run_id = client.trigger("makes_second")
+    assert finished(client, "makes_second", run_id) == "success"
+    assert "made by a task" in client.task_log("makes_second", run_id, "make")
+
+
+def test_a_second_start_finds_it_running(here):
+    with airflow.running(here) as found:
+        assert not found.started
+    assert airflow.current(here) == found
+    assert not airflow.ensure_running(here).started
+
+
+def test_comes_back_after_its_scheduler_was_killed_and_stops_without_a_trace(here, client):
+    endless = client.trigger("endless")
+    assert processes.wait_until(
+        lambda: [task["state"] for task in client.task_instances("endless", endless)] == ["running"],
+        seconds=30,
+    )
+    known = processes.read_json(state_file(here))
+    os.kill(known["pids"]["scheduler"], signal.SIGKILL)
+    assert processes.wait_until(lambda: airflow.current(here) is None, seconds=5)
+
+    again = airflow.ensure_running(here)
+    assert again.started
+    assert again.url == known["url"]
+    assert not [pid for session in known["sessions"].values() for pid in processes.session_members(session)]
+    known = processes.read_json(state_file(here))
+
+    assert airflow.stop(here)
+    assert airflow.current(here) is None
+    assert not [pid for session in known["sessions"].values() for pid in processes.session_members(session)]
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", known["port"])) != 0
+    assert not list(here.run.glob("*.pid"))
+    assert not airflow.stop(here)
+    with pytest.raises(StatloomError, match="not running; start it with 'statloom up'"):
+        airflow.client(here)
+
+
+def test_without_a_database_it_says_so(here):
+    server.stop(here)
+    with pytest.raises(StatloomError, match="the database is not running"):
+        airflow.ensure_running(here)
