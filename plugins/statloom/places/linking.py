@@ -2,33 +2,15 @@
 
 import numpy as np
 import pandas as pd
-from rapidfuzz import process
-from rapidfuzz.distance import OSA, JaroWinkler
 
 from statloom.places.normalise import normalise
+from statloom.places.scoring import similarity, spellings
 
 # Both lists name the same places, so what is left over on both sides of a parent is compared more generously
 # than a lone reference would be.
 LEAST_SCORE = 80.0
 LEAST_SCORE_OF_LAST = 73.0  # when one is left on each side of a parent
 LEAST_MARGIN = 8.0
-
-
-def similarity(left: pd.DataFrame, right: pd.DataFrame) -> np.ndarray:
-    """Return the likeness (0 to 100) of each name of ``left`` with each of ``right``, both frames of
-    ``normalise``.
-
-    It is the better of two means of edit similarity (optimal string alignment) and Jaro-Winkler similarity:
-    one of the cores as written without spaces, one of how they sound.
-    """
-    scores = []
-    for form in ("core", "key"):
-        a = left[form].str.replace(" ", "", regex=False).tolist()
-        b = right[form].str.replace(" ", "", regex=False).tolist()
-        edit = process.cdist(a, b, scorer=OSA.normalized_similarity, dtype=np.float32)
-        winkler = process.cdist(a, b, scorer=JaroWinkler.normalized_similarity, dtype=np.float32)
-        scores.append((edit + winkler) * 50)
-    return np.maximum(*scores)
 
 
 def link(
@@ -74,7 +56,7 @@ def _unique(forms: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 def _link_by_score(a: pd.DataFrame, b: pd.DataFrame, complete: bool) -> pd.DataFrame:
     """Link by mutual best score with a margin on both sides, best first, until nothing more is sure."""
-    scores = similarity(a, b)
+    scores = similarity(spellings(a), spellings(b))
     rows, columns = np.arange(len(a)), np.arange(len(b))
     found = []
     while len(rows) and len(columns):

@@ -10,9 +10,13 @@ Three forms, each weaker than the one before:
   Indic names (w/v/b, ee/i, oo/u, aa/a, chh/ch, sh/s, th/t ...) fall together. Vowels ``a`` after the first
   letter are left out, because the inherent vowel of Indic scripts is written or left out at will.
 
-``kind`` is what the removed words said: a unit type, and ``levels`` of the registry that it may stand on.
+- ``tokens``: the key of the core's words in alphabetical order.
+
+``kind`` is what the removed words said, one of ``KINDS``; ``LEVELS_OF_KIND`` says on which levels such a unit
+may stand. ``mixed`` is true for a core in letters of more than one script, which may be a forgery of a name.
 """
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -56,6 +60,7 @@ LEVELS_OF_KIND = {
     "province": {"province"},
 }
 
+_OTHER_SCRIPTS = r"[^\p{Latin}\p{Devanagari}\p{Common}\p{Inherited}]"
 _DEVANAGARI_DIGITS = "०१२३४५६७८९"
 # Consonants carry the inherent vowel; a sign or virama after it, marked "~", takes it away again.
 _SOUNDS_OF_LETTERS = (
@@ -98,15 +103,14 @@ def normalise(names) -> pd.DataFrame:
     """Return the forms of each name.
 
     ``names``: a sequence of strings; missing values count as ''. The result has the same length and, for a
-    Series, the same index, with text columns ``folded, core, key, kind``; ``kind`` is '' when no word named
-    one, and all forms are '' for a text longer than ``LONGEST_NAME`` characters, which is no name.
+    Series, the same index, with text columns ``folded, core, key, tokens, kind`` and the boolean ``mixed``.
+    ``kind`` is '' when no word named one; all forms are '' for a text longer than ``LONGEST_NAME``
+    characters, which is no name.
     """
     names = names if isinstance(names, pd.Series) else pd.Series(list(names), dtype="object")
     codes, distinct = pd.factorize(names, use_na_sentinel=True)
-    texts = pa.array(["" if value is None else str(value) for value in distinct], pa.string())
-    forms = _forms(texts)
-    forms.loc[len(forms)] = ""
-    return forms.iloc[codes].set_axis(names.index)  # code -1 (missing) takes the last row: empty
+    texts = pa.array(["" if value is None else str(value) for value in distinct] + [""], pa.string())
+    return forms(texts).iloc[codes].set_axis(names.index)  # code -1 (missing) takes the last row: empty
 
 
 def clean_codes(codes: pd.Series) -> pd.Series:
@@ -130,16 +134,30 @@ def clean_codes(codes: pd.Series) -> pd.Series:
     texts = pc.utf8_ltrim(texts, "'")
     texts = pc.replace_substring_regex(texts, r"^([0-9]+)\.0*$", r"\1")
     texts = pc.replace_substring_regex(texts, r"(?i)^(nan|none|null|<na>)$", "")
-    return pd.Series(texts.to_pandas(), index=index, dtype="str")
+    return texts.to_pandas().astype("str").set_axis(index)
 
 
-def _forms(texts: pa.Array) -> pd.DataFrame:
-    long = pc.greater(pc.utf8_length(texts), LONGEST_NAME)
-    texts = pc.if_else(long, "", texts)
+def forms(texts: pa.Array) -> pd.DataFrame:
+    """Return the forms of each text, as ``normalise`` does, without looking for texts that are the same."""
+    texts = pc.if_else(pc.greater(pc.utf8_length(texts), LONGEST_NAME), "", texts)
     folded = _fold(texts)
     core, kind = _strip_kinds(folded)
-    columns = {"folded": folded, "core": core, "key": _sound(core), "kind": kind}
-    return pd.DataFrame({name: column.to_pandas().astype("str") for name, column in columns.items()})
+    key = _sound(core)
+    columns = {"folded": folded, "core": core, "key": key, "tokens": _in_order(core, key), "kind": kind}
+    frame = pd.DataFrame({name: column.to_pandas().astype("str") for name, column in columns.items()})
+    scripts = [
+        pc.match_substring_regex(core, pattern).to_numpy(zero_copy_only=False).astype(np.int8)
+        for pattern in (r"\p{Latin}", r"\p{Devanagari}", _OTHER_SCRIPTS)
+    ]
+    return frame.assign(mixed=sum(scripts) > 1)
+
+
+def _in_order(core: pa.Array, key: pa.Array) -> pa.Array:
+    several = pc.match_substring(core, " ")
+    if not pc.any(several).as_py():
+        return key
+    words = [" ".join(sorted(text.split(" "))) for text in pc.filter(core, several).to_pylist()]
+    return pc.replace_with_mask(key, several, _sound(pa.array(words, pa.string())))
 
 
 def _fold(texts: pa.Array) -> pa.Array:

@@ -1,0 +1,444 @@
+"""Distinct references on one level and date: the steps by which each finds its place."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from rapidfuzz import fuzz, process
+
+from statloom.places import registry as registries
+from statloom.places.normalise import LEVELS_OF_KIND, clean_codes, forms
+from statloom.places.registry import KIND_NUMBERS, Registry
+from statloom.places.scoring import pairwise, similarity, spellings
+from statloom.places.view import ABOVE, TIERS, WHOLE, View
+
+LEAST_SCORE = 84.0  # likeness from which a name is taken for another, within a known parent
+LEAST_SCORE_WITHOUT_PARENT = 87.0
+LEAST_MARGIN = 6.0  # by which it must be ahead of the second best place
+AGREEING_SCORE = 72.0  # likeness of a name with the place that its code names
+WORDS_SCORE = 90.0  # given to a name whose words are some of one place's words, or the other way round
+SHORTEST_WORDS = 5
+CANDIDATES = 5
+# What a candidate is there for, the most telling first.
+WHY = (
+    "code",
+    "name",
+    "same name",
+    "successor",
+    "similar name",
+    "outside the parent",
+    "name of another level",
+)
+CHUNK = 4_000_000  # scores held at once
+# How strongly a name that is the same in a form speaks for a place; a rival must not speak more strongly.
+FORCE = {"folded": 3, "core": 2, "key": 1, "tokens": 0}
+
+log = logging.getLogger(__name__)
+
+
+class Batch:
+    """Distinct references on one level; what is found for each stands in arrays in the order of ``rows``."""
+
+    def __init__(
+        self, registry: Registry, scheme: str, level: str, day: int, rows: pd.DataFrame, source: str | None
+    ) -> None:
+        self.registry, self.scheme, self.level = registry, scheme, level
+        self.day, self.rows, self.source = day, rows, source
+        size = len(rows)
+        self.place = np.full(size, -1)
+        self.method = np.full(size, "unresolved", dtype=object)
+        self.score = np.full(size, np.nan)
+        self.margin = np.full(size, np.nan)
+        self.open = np.ones(size, dtype=bool)
+        self.hints: list[pd.DataFrame] = []
+        self.view: View | None = registry.view(level, day) if level in registry.levels else None
+        if self.view is not None:
+            self.names = forms(pa.array(rows["name"], pa.string()))
+            self.codes = clean_codes(rows["code"]).reset_index(drop=True)
+            self.has_name = (self.names["folded"] != "").to_numpy()
+            self.says_name = (rows["name"] != "").to_numpy()
+            self.has_code = (self.codes != "").to_numpy()
+            self.has_letters = self.names["core"].str.contains(r"[^\W\d]").to_numpy()
+            self.kind = self.names["kind"].map(KIND_NUMBERS).fillna(0).to_numpy(np.int64)
+            self.kind_fits = self._kind_fits()
+            self.numbers = {
+                form: vocabulary.get_indexer(self.names[form])
+                for form, vocabulary in registry.vocabulary.items()
+            }
+
+    def resolved(self) -> pd.DataFrame:
+        """Return the columns of ``resolve`` for the rows, with their index."""
+        if self.view is not None:
+            self.find()
+        ids = np.append(self.registry.index.to_numpy(dtype=object), None)
+        candidates = np.empty(len(self.rows), dtype=object)
+        candidates[:] = [[] for _ in range(len(self.rows))]
+        self._fill(candidates)
+        columns = {
+            "place_id": pd.Series(ids[self.place], dtype="object"),
+            "method": pd.Series(self.method, dtype="object"),
+            "score": np.round(self.score, 2),
+            "margin": np.round(self.margin, 2),
+            "candidates": pd.Series(candidates, dtype="object"),
+        }
+        return pd.DataFrame(columns).set_axis(self.rows.index)
+
+    def find(self) -> None:
+        """Look for the places of all rows."""
+        self._by_decision()
+        self._locate()
+        self._by_code()
+        self._by_name()
+
+    def _kind_fits(self) -> np.ndarray:
+        """Say of each name whether what it calls itself may stand on the level."""
+        known = self.registry.levels
+        refused = {
+            kind for kind, levels in LEVELS_OF_KIND.items() if levels & known and self.level not in levels
+        }
+        return ~self.names["kind"].isin(refused).to_numpy()
+
+    def _accept(self, rows: np.ndarray, places: np.ndarray, method: str, score=100.0, margin=np.nan) -> None:
+        self.place[rows], self.method[rows] = places, method
+        self.score[rows], self.margin[rows] = score, margin
+        self.open[rows] = False
+
+    def _hint(self, rows, places, why: str, score=np.nan) -> None:
+        """Keep places as candidates for a person."""
+        if len(rows):
+            self.hints.append(pd.DataFrame({"row": rows, "place": places, "why": why, "score": score}))
+
+    def _fill(self, candidates: np.ndarray) -> None:
+        if not self.hints:
+            return
+        hints = pd.concat(self.hints, ignore_index=True)
+        hints = hints[self.place[hints["row"]] < 0]
+        hints["order"] = hints["why"].map({why: order for order, why in enumerate(WHY)}).fillna(len(WHY))
+        hints["likeness"] = -hints["score"].fillna(100)
+        hints["id"] = self.registry.index.to_numpy(dtype=object)[hints["place"]]
+        hints = hints.sort_values(["row", "order", "likeness", "id"], kind="stable")
+        hints = hints.drop_duplicates(["row", "place"])
+        hints = hints[hints.groupby("row").cumcount() < CANDIDATES]
+        names = self.registry.places["place_name"].to_numpy(dtype=object)[hints["place"]]
+        for row, place_id, name, score, why in zip(
+            hints["row"], hints["id"], names, hints["score"], hints["why"], strict=True
+        ):
+            likeness = None if score != score else round(float(score), 1)
+            candidates[row].append({"place_id": place_id, "place_name": name, "score": likeness, "why": why})
+
+    # decisions of people
+
+    def _by_decision(self) -> None:
+        decisions = self.registry.seeds["place_decision"]
+        decisions = decisions[
+            (decisions["place_scheme"] == self.scheme)
+            & (decisions["place_level"] == self.level)
+            & decisions["source_id"].isin(["", self.source or ""])
+        ]
+        if decisions.empty:
+            return
+        # A source's own decision goes before one for all, a later one before an earlier one.
+        decisions = decisions.sort_values("source_id", kind="stable")
+        key = ["place_code", "place_name", "place_parent"]
+        decisions = decisions.drop_duplicates(key, keep="last")
+        wanted = pd.MultiIndex.from_frame(self.rows[["code", "name", "parent"]].astype("str"))
+        at = pd.MultiIndex.from_frame(decisions[key].astype("str")).get_indexer(wanted)
+        stale = self.registry.stale_decisions()["problem"]
+        for row in np.flatnonzero(at >= 0):
+            decision = decisions.iloc[at[row]]
+            place = self.registry.index.get_indexer([decision["place_id"]])[0]
+            problem = stale.get(decision.name)
+            if problem is None and decision["place_id"] and not self.view.is_member[place]:
+                problem = f"{decision['place_id']} is no {self.level} on that date"
+            if problem is not None:
+                log.warning("place_decision.csv, row %d no longer applies: %s", decision.name + 2, problem)
+                continue
+            self._accept(np.array([row]), place if decision["place_id"] else -1, "decision", np.nan)
+
+    # where to look
+
+    def _locate(self) -> None:
+        """Find the blocks of the view that each row's parent stands for: arrays ``block_row, block``."""
+        parents = self.rows["parent"].to_numpy()
+        without = np.flatnonzero(parents == "")
+        numbers, distinct = pd.factorize(pd.Series(parents).replace("", None))
+        found = self._parents(pd.Series(distinct, dtype="object"))
+        rows = pd.DataFrame({"row": np.arange(len(parents)), "parent": numbers}).merge(found, on="parent")
+        self.block_row = np.concatenate([without, rows["row"].to_numpy(np.int64)])
+        self.block = np.concatenate([np.full(len(without), WHOLE), rows["place"].to_numpy(np.int64)])
+        self.parent_number = numbers
+        self.is_located = np.zeros(len(parents), dtype=bool)
+        self.is_located[self.block_row] = True
+
+    def _parents(self, parents: pd.Series) -> pd.DataFrame:
+        """Return what each text means on higher levels: ``parent`` (its position) and ``place``.
+
+        A parent that is not there on the date stands for what it became.
+        """
+        found = []
+        for level in self.view.levels_above if len(parents) else ():
+            for role in ("code", "name"):
+                given = pd.DataFrame({"code": "", "name": "", "parent": ""}, index=parents.index)
+                given[role] = parents
+                batch = Batch(self.registry, self.scheme, level, self.day, given, self.source)
+                batch.find()
+                good = np.flatnonzero(batch.place >= 0)
+                found.append(pd.DataFrame({"parent": good, "place": batch.place[good]}))
+                for hints in batch.hints:
+                    heirs = hints[hints["why"] == "successor"]
+                    found.append(heirs[["row", "place"]].rename(columns={"row": "parent"}))
+        if not found:
+            return pd.DataFrame({"parent": [], "place": []}, dtype="int64")
+        return pd.concat(found, ignore_index=True).astype("int64").drop_duplicates()
+
+    # codes
+
+    def _by_code(self) -> None:
+        all_codes = self.registry.codes(self.scheme)
+        codes = all_codes[all_codes["place_level"] == self.level]
+        exact = pd.Index(codes["place_code"]).get_indexer(self.codes)
+        single = codes[~codes["plain"].duplicated(keep=False) & (codes["plain"] != "")]
+        plain = pd.Index(single["plain"]).get_indexer(registries.plain_codes(self.codes))
+        # Spreadsheets take zeros away; they add none.
+        lengths = np.append(single["place_code"].str.len().to_numpy(np.int64), 0)
+        plain = np.where(self.codes.str.len().to_numpy() <= lengths[plain], plain, -1)
+        positions = np.append(codes["position"].to_numpy(np.int64), -1)
+        place = positions[exact]
+        loose = (place < 0) & self.has_code
+        place = np.where(loose, np.append(single["position"].to_numpy(np.int64), -1)[plain], place)
+        method = np.where(exact >= 0, "exact_code", "normalised_code").astype(object)
+        self.code_found = place >= 0
+
+        here = self.open & self.code_found
+        gone = here & ~self.view.is_member[place]
+        rows = np.flatnonzero(gone)
+        self._heirs(rows, place[rows])
+        self.open[rows] = False
+
+        rows = np.flatnonzero(here & ~gone)
+        agrees, score = self._name_agrees(rows, place[rows])
+        inside = self._parent_agrees(rows, place[rows])
+        good = agrees & inside
+        for one in ("exact_code", "normalised_code"):
+            taken = good & (method[rows] == one)
+            self._accept(rows[taken], place[rows[taken]], one, score[taken])
+        bad = rows[~good]
+        self.method[bad] = "conflict"
+        self._hint(bad, place[bad], "code")
+        self.open[bad] = False
+        self.in_conflict = bad[~agrees[~good]]
+
+        lost = np.flatnonzero(self.open & self.has_code & ~self.code_found)
+        others = all_codes[all_codes["place_level"] != self.level]
+        elsewhere = pd.DataFrame({"row": lost, "place_code": self.codes.to_numpy()[lost]}).merge(
+            others, on="place_code"
+        )
+        for level, same in elsewhere.groupby("place_level"):
+            self._hint(same["row"].to_numpy(), same["position"].to_numpy(), f"code of level {level}")
+        self.open[lost[~self.says_name[lost]]] = False
+
+    def _heirs(self, rows: np.ndarray, places: np.ndarray) -> None:
+        """Keep what became of places that are not there on the date, or what they came from, as candidates.
+
+        Where the level is there on the date, only what is on it counts.
+        """
+        links = self.registry.links
+        pairs = pd.DataFrame({"row": rows, "place": places})
+        after = pairs.merge(links, left_on="place", right_on="before")[["row", "after"]].set_axis(
+            ["row", "heir"], axis=1
+        )
+        before = pairs.merge(links, left_on="place", right_on="after")[["row", "before"]].set_axis(
+            ["row", "heir"], axis=1
+        )
+        heirs = pd.concat([after, before])
+        heirs = heirs[self.view.on_date[heirs["heir"]]].drop_duplicates()
+        if self.view.is_member.any():
+            heirs = heirs[self.view.is_member[heirs["heir"]]]
+        self._hint(heirs["row"].to_numpy(), heirs["heir"].to_numpy(), "successor")
+
+    def _name_agrees(self, rows: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Say whether the names of rows agree with the places of their codes, and with what likeness."""
+        agrees, score = ~self.says_name[rows], np.full(len(rows), 100.0)
+        asked = np.flatnonzero(~agrees)
+        if not len(asked):
+            return agrees, score
+        names = self.registry.names
+        first = np.searchsorted(names["position"], places[asked], "left")
+        counts = np.searchsorted(names["position"], places[asked], "right") - first
+        pair = np.repeat(asked, counts)
+        steps = np.arange(len(pair)) - np.repeat(np.cumsum(counts) - counts, counts)
+        other = np.repeat(first, counts) + steps
+        same = np.zeros(len(pair), dtype=bool)
+        for form in ("folded", "core", "key", "tokens"):
+            number = self.numbers[form][rows[pair]]
+            same |= (number >= 0) & (number == names[f"{form}_number"].to_numpy()[other])
+        agrees[pair[same]] = True
+
+        # Not the same name: it may be a misspelling, unless it is another place's name.
+        unlike = ~agrees[pair] & self.has_name[rows[pair]]
+        pair, other = pair[unlike], other[unlike]
+        if len(pair):
+            likeness = np.zeros(len(rows))
+            left = spellings(self.names.iloc[rows[pair]])
+            np.maximum.at(likeness, pair, pairwise(left, spellings(names.iloc[other])))
+            checked = np.unique(pair)
+            elsewhere = np.zeros(len(rows), dtype=bool)
+            elsewhere[checked[self._with_that_name(rows[checked], "key")[0]]] = True
+            close = (likeness >= AGREEING_SCORE) & ~elsewhere
+            agrees |= close
+            score = np.where(close, likeness, score)
+        return agrees & self.kind_fits[rows], score
+
+    def _with_that_name(self, rows: np.ndarray, form: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return all places of the view with the names of rows: positions in ``rows``, and places."""
+        keys = self.view.keys(np.full(len(rows), WHOLE), self.numbers[form][rows], None, form)
+        return self.view.look_up(form, False).pairs(keys)
+
+    def _parent_agrees(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Say whether the places lie in what the parents of rows mean.
+
+        A parent that means nothing is no objection to a code.
+        """
+        pairs = pd.DataFrame({"row": self.block_row, "block": self.block})
+        pairs = pairs[np.isin(self.block_row, rows)]
+        blocks = self.view.blocks.rename(columns={"position": "place", "ancestor": "block"})
+        wanted = pd.DataFrame({"row": rows, "place": places})
+        inside = wanted.merge(pairs, on="row").merge(blocks, on=["place", "block"])["row"]
+        free = pairs.loc[pairs["block"] == WHOLE, "row"]
+        return np.isin(rows, inside) | np.isin(rows, free) | ~self.is_located[rows]
+
+    # names
+
+    def _by_name(self) -> None:
+        asked = self.open & self.has_name
+        self._names_of_conflicts()
+        rival = self._rivals(asked)
+        alike = self._same_names(asked & self.is_located & self.kind_fits, rival)
+        fuzzy = self.open & asked & self.is_located & self.kind_fits & ~self.has_code & ~alike
+        fuzzy &= ~self.names["mixed"].to_numpy() & self.names["core"].str.contains(r"[^\W\d]").to_numpy()
+        self._alike(fuzzy, rival)
+
+    def _names_of_conflicts(self) -> None:
+        rows = self.in_conflict[self.has_name[self.in_conflict]]
+        at, places = self._with_that_name(rows, "key")
+        self._hint(rows[at], places, "name")
+
+    def _rivals(self, asked: np.ndarray) -> np.ndarray:
+        """Return how well each name fits a place off level or date: 3 folded, 2 core, 1 key, 0 not at all.
+
+        What became of places that are gone is kept as candidates.
+        """
+        strength = np.zeros(len(self.rows), dtype=np.int8)
+        chosen = asked[self.block_row]
+        rows, blocks = self.block_row[chosen], self.block[chosen]
+        inside = blocks != WHOLE
+        rows = np.concatenate([rows, rows[inside]])
+        blocks = np.concatenate([blocks, np.full(inside.sum(), ABOVE)])
+        level_of = self.registry.places["place_level"].to_numpy()
+        for force, form in ((3, "folded"), (2, "core"), (1, "key")):
+            keys = self.view.keys(blocks, self.numbers[form][rows], None, form)
+            at, places = self.view.rivals[form].pairs(keys)
+            hit = rows[at]
+            fits = np.ones(len(hit), dtype=bool)
+            for kind, levels in LEVELS_OF_KIND.items():
+                fits &= (self.kind[hit] != KIND_NUMBERS[kind]) | np.isin(level_of[places], list(levels))
+            hit, places = hit[fits], places[fits]
+            new = strength[hit] < force
+            strength[hit] = np.maximum(strength[hit], force)
+            there = self.view.on_date[places]
+            self._hint(hit[there], places[there], "name of another level")
+            self._heirs(hit[~there & new], places[~there & new])
+        return strength
+
+    def _same_names(self, asked: np.ndarray, rival: np.ndarray) -> np.ndarray:
+        """Accept names that are the same as one place's in some form; say which rows met any such place."""
+        met = np.zeros(len(self.rows), dtype=bool)
+        for form, with_kind in TIERS:
+            wanted = self.open & asked & ~met
+            if form != "folded" and not with_kind:
+                wanted &= self.has_letters
+            chosen = wanted[self.block_row]
+            rows = self.block_row[chosen]
+            kinds = self.kind[rows] if with_kind else None
+            keys = self.view.keys(self.block[chosen], self.numbers[form][rows], kinds, form)
+            at, places = self.view.look_up(form, with_kind).pairs(keys)
+            hit, places = np.divmod(np.unique(rows[at] * self.view.size + places), self.view.size)
+            met[hit] = True
+            single = np.bincount(hit, minlength=len(self.rows))[hit] == 1
+            good = single & (rival[hit] <= FORCE[form])
+            self._accept(hit[good], places[good], "alias" if form == "folded" else "normalised_name")
+            self._hint(hit[~good], places[~good], "same name", 100.0)
+        return met
+
+    def _alike(self, asked: np.ndarray, rival: np.ndarray) -> None:
+        """Score what is left against the names in its block; accept what is alike and far ahead of others."""
+        rows = np.flatnonzero(asked)
+        if not len(rows):
+            return
+        names = self.view.names
+        position = names["position"].to_numpy()
+        cores, keys = spellings(names)
+        blocks = pd.Series(self.block).groupby(self.block_row).agg(tuple)
+        for number in np.unique(self.parent_number[rows]):
+            group = rows[self.parent_number[rows] == number]
+            own = blocks[group[0]]
+            members = np.unique(np.concatenate([self.view.members_of(block) for block in own]))
+            at = np.flatnonzero(np.isin(position, members))
+            if not len(at):
+                continue
+            right = ([cores[i] for i in at], [keys[i] for i in at])
+            step = max(1, CHUNK // len(at))
+            for start in range(0, len(group), step):
+                self._score(group[start : start + step], right, at, own, rival)
+
+    def _score(self, rows, right, at, blocks, rival) -> None:
+        """Score ``rows`` against the names at ``at`` of the view, all of one set of blocks."""
+        position = self.view.names["position"].to_numpy()[at]
+        starts = np.flatnonzero(np.diff(position, prepend=-1))
+        places = position[starts]
+        own = self.names.iloc[rows]
+        scores = np.maximum.reduceat(similarity(spellings(own), right), starts, axis=1)
+        whole = blocks == (WHOLE,)
+        if not whole:
+            words = self._words(own["core"], self.view.names["core"].iloc[at])
+            scores = np.maximum(scores, np.maximum.reduceat(words, starts, axis=1))
+        best = scores.argmax(axis=1)
+        top = scores[np.arange(len(rows)), best]
+        second = np.partition(scores, -2, axis=1)[:, -2] if len(places) > 1 else np.zeros(len(rows))
+        margin = top - second
+        least = LEAST_SCORE_WITHOUT_PARENT if whole else LEAST_SCORE
+        good = (top >= least) & (margin >= LEAST_MARGIN) & (rival[rows] == 0)
+        if not whole:
+            good[good] = ~self._named_elsewhere(rows[good])
+        good[good] = self._rival_scores(rows[good], blocks) <= top[good]
+        self._accept(rows[good], places[best[good]], "fuzzy", top[good], margin[good])
+        bad = ~good
+        self.score[rows[bad]], self.margin[rows[bad]] = top[bad], margin[bad]
+        most = min(CANDIDATES, len(places))
+        order = np.argsort(-scores[bad], axis=1, kind="stable")[:, :most]
+        likeness = np.take_along_axis(scores[bad], order, axis=1).ravel()
+        self._hint(np.repeat(rows[bad], most), places[order].ravel(), "similar name", likeness)
+
+    def _words(self, given: pd.Series, known: pd.Series) -> np.ndarray:
+        """Score pairs of names of which one has some of the words of the other, and no others."""
+        shared = process.cdist(
+            given.tolist(), known.tolist(), scorer=fuzz.token_set_ratio, score_cutoff=100, dtype=np.uint8
+        )
+        shorter = np.minimum.outer(given.str.len().to_numpy(), known.str.len().to_numpy())
+        return np.where((shared == 100) & (shorter >= SHORTEST_WORDS), WORDS_SCORE, 0)
+
+    def _named_elsewhere(self, rows: np.ndarray) -> np.ndarray:
+        """Say whether a place outside the rows' parents has that very name."""
+        found = np.zeros(len(rows), dtype=bool)
+        at, places = self._with_that_name(rows, "core")
+        found[at] = True
+        self._hint(rows[at], places, "outside the parent")
+        return found
+
+    def _rival_scores(self, rows: np.ndarray, blocks: tuple[int, ...]) -> np.ndarray:
+        """Return the likeness of each name with the closest rival's."""
+        rivals = self.view.rival_spellings(blocks)
+        if not len(rows) or not rivals[0]:
+            return np.zeros(len(rows))
+        return similarity(spellings(self.names.iloc[rows]), rivals).max(axis=1)
