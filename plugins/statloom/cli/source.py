@@ -178,7 +178,8 @@ def _list(arguments: argparse.Namespace) -> int:
     for name, contract in found.items():
         state = states.get(name, "no delivery")
         print(
-            f"{name:<{width}}  {contract.kind:<14}  {contract.connector.type:<8}  {state:<28}  {contract.title['en']}"
+            f"{name:<{width}}  {contract.kind:<14}  {contract.connector.type:<8}  {state:<28}"
+            f"  {contract.title['en']}"
         )
     for error in broken:
         print(f"\n{error}", file=sys.stderr)
@@ -228,6 +229,6 @@ def _rebuild(arguments: argparse.Namespace) -> int:
 
     count = rebuild(connection.engine(), contracts.load(arguments.name))
     print(
-        f"raw.{arguments.name} is empty; its {count} deliveries are read again from the archive by the next run"
+        f"raw.{arguments.name} is empty; the next run reads its deliveries ({count}) again from the archive"
     )
     return 0

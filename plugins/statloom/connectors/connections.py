@@ -80,7 +80,7 @@ def parse(text: str, connection_id: str) -> Connection:
 def _from_json(data: dict) -> Connection:
     extra = data.get("extra") or {}
     return Connection(
-        kind=data["conn_type"] if "conn_type" in data else "",
+        kind=data.get("conn_type", ""),
         host=data.get("host"),
         port=int(data["port"]) if data.get("port") else None,
         login=data.get("login"),

@@ -28,7 +28,7 @@ _FIELDS = {
 
 
 def fetch(contract: Contract, lookup: Lookup | None, folder: Path) -> Payload:
-    """Fetch the data value set of the contract's data set and periods, with the metadata that name its parts."""
+    """Fetch the data values of the contract's data set and periods, with the metadata that name them."""
     settings = contract.connector
     connection = connections.find(settings.connection, lookup)
     with web.Client(contract.source, connection, settings.timeout_seconds) as client:

@@ -16,7 +16,9 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 30
 WHOLE_ANSWER_SECONDS = 3600
 WAITS = (0.5, 1.0, 2.0)
-"""Seconds between the tries of a request; a server that asks for more patience than the last gets no further try."""
+"""Seconds between the tries of a request; a server that asks for more patience than the last gets no further
+try.
+"""
 
 _TEMPORARY = (429, 500, 502, 503, 504)
 
@@ -35,7 +37,8 @@ class Client:
             self._session.headers["Authorization"] = (
                 f"{connection.extra.get('token_type', 'ApiToken')} {token}"
             )
-            # Without this, requests looks for a login in the account's .netrc, and puts it in the token's place.
+            # Without this, requests looks for a login in the account's .netrc, and puts it in the token's
+            # place.
             self._session.auth = lambda request: request
         elif connection and connection.login:
             self._session.auth = (connection.login, connection.password or "")
@@ -49,8 +52,8 @@ class Client:
     def download(self, url: str, target: Path, *, accept: str = "*/*") -> requests.Response:
         """Write the body of ``url`` to ``target``; return the response (its body is gone).
 
-        Raises StatloomError when the server cannot be reached, refuses or fails, DeliveryError when its answer stops
-        in the middle. Temporary failures are tried again for a few seconds.
+        Raises StatloomError when the server cannot be reached, refuses or fails, DeliveryError when its
+        answer stops in the middle. Temporary failures are tried again for a few seconds.
         """
         shown = self._shown(url)
         for wait in (*WAITS, None):
@@ -100,7 +103,9 @@ class Client:
             return response, None
 
     def _refusal(self, response: requests.Response, shown: str):
-        """Return the error of a refused request, and how many seconds to wait before another try, None for never."""
+        """Return the error of a refused request, and how many seconds to wait before another try, None for
+        never.
+        """
         status = response.status_code
         if status in (401, 403):
             return StatloomError(

@@ -27,7 +27,9 @@ def problem(condition: str, types: Mapping[str, str]) -> str | None:
         columns = ", ".join(f"{quoted(name)} {_TYPES[kind]}" for name, kind in types.items())
         opened.execute(f"create table delivery ({columns})")
         try:
-            statements = opened.extract_statements(f"select 1 from delivery where ({condition}\n)")
+            # A condition of a contract, run where it can reach nothing but an empty table.
+            query = f"select 1 from delivery where ({condition}\n)"  # noqa: S608
+            statements = opened.extract_statements(query)
             if len(statements) != 1:
                 return "must be one condition"
             opened.execute(statements[0])

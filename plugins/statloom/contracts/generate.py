@@ -1,7 +1,7 @@
 """What dbt must know of the sources, written from the contracts.
 
-``models/staging/sources.yml`` describes the raw tables, with the ``meta`` that the macro ``staged`` reads (its
-head says which keys); ``models/harmonised/staged_row.sql`` is the union of all staging models.
+``models/staging/sources.yml`` describes the raw tables, with the ``meta`` that the macro ``staged`` reads
+(its head says which keys); ``models/harmonised/staged_row.sql`` is the union of all staging models.
 """
 
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ def staging_model(source: str) -> tuple[Path, str]:
 
 
 def write(contracts: Iterable[Contract] | None = None) -> list[Path]:
-    """Write the generated files that differ, and staging models that are missing; return the paths written."""
+    """Write generated files that differ and staging models that are missing; return the paths written."""
     contracts = list(load_all().values() if contracts is None else contracts)
     project, written = settings.load().dbt_project, []
     for path, text in files(contracts).items():
@@ -75,7 +75,8 @@ def _write(path: Path, text: str) -> None:
 
 def _staged_row(contracts: list[Contract]) -> str:
     selects = "\nunion all\n".join(
-        f"select * from {{{{ ref('stg_{contract.source}') }}}}" for contract in contracts
+        f"select * from {{{{ ref('stg_{contract.source}') }}}}"  # noqa: S608
+        for contract in contracts
     )
     return f"-- Generated from the contracts by 'statloom source sync'. Do not edit.\n{selects}\n"
 

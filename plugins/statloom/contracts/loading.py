@@ -12,7 +12,20 @@ from statloom.contracts.validation import cross_problems, schema_problems
 from statloom.errors import ContractError
 
 COLLECTION = "_collection.yml"
-_NOT_INHERITED = ("source", "columns", "series")
+_PLAIN = (
+    "source",
+    "custodian",
+    "owner",
+    "kind",
+    "licence",
+    "provenance",
+    "sensitivity",
+    "schedule",
+    "maximum_age_days",
+    "description",
+    "synthetic",
+    "warning_budget",
+)
 
 
 def contract_files(folder: Path | None = None) -> dict[str, Path]:
@@ -106,14 +119,7 @@ def _name(path: Path) -> str:
 
 def build(data: dict, *, path: str = "", sha256: str = "") -> model.Contract:
     """Return the contract that the valid mapping ``data`` declares."""
-    plain = {
-        key: data[key]
-        for key in (
-            "source custodian owner kind licence provenance sensitivity schedule maximum_age_days description"
-            " synthetic warning_budget"
-        ).split()
-        if key in data
-    }
+    plain = {key: data[key] for key in _PLAIN if key in data}
     connector = dict(data["connector"])
     if isinstance(connector.get("period"), str):
         connector["period"] = [connector["period"]]

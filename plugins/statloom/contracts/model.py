@@ -1,4 +1,7 @@
-"""A contract as frozen dataclasses. Attributes have the names of the YAML keys; absent keys have the default."""
+"""A contract as frozen dataclasses.
+
+Attributes have the names of the YAML keys; absent keys have the default.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -162,8 +165,9 @@ class Disclosure:
 
 @dataclass(frozen=True)
 class Estimand:
-    """One thing that is estimated. ``category``: the categories of ``column`` that count; ``multiplier``: on the
-    estimate, 100 for a percentage."""
+    """One thing that is estimated. ``category``: the categories of ``column`` that count; ``multiplier``: on
+    the estimate, 100 for a percentage.
+    """
 
     measure: str
     type: str
@@ -181,7 +185,10 @@ class Estimand:
 
 @dataclass(frozen=True)
 class Estimation:
-    """Microdata of a survey and its tables of estimates. ``design``: as `statloom.microdata.survey.Design` has it."""
+    """Microdata of a survey and its tables of estimates.
+
+    ``design``: as `statloom.microdata.survey.Design` has it.
+    """
 
     design: Mapping[str, Any]
     domains: tuple[tuple[str, ...], ...]
@@ -230,7 +237,7 @@ class Contract:
 
     @cached_property
     def raw(self) -> Mapping[str, Column]:
-        """The columns of the raw table: the contract's kept ones, or, for microdata, those of its estimates."""
+        """The columns of the raw table: the contract's kept ones; for microdata, those of its estimates."""
         if self.estimation:
             return MappingProxyType({column.name: column for column in _estimate_columns(self)})
         return MappingProxyType({name: column for name, column in self.columns.items() if column.kept})
@@ -257,7 +264,7 @@ ESTIMAND = "estimand"
 
 
 def _estimate_columns(contract: Contract) -> list[Column]:
-    """Return the columns of the estimates of microdata: places, dimensions, and the figures of one estimand."""
+    """Return the columns of estimates: places, dimensions, and the figures of one estimand."""
     levels = sorted({c.level for c in contract.columns.values() if c.level} | {"country"})
     dimensions = sorted(
         {

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 TYPES = ("year", "quarter", "fiscal_year", "fiscal_year_bs")
 
 # The day of July on which 1 Shrawan, the first day of Nepal's fiscal year, falls: one letter a Bikram Sambat
-# year from 1975 on, a = 15, b = 16, c = 17 July of that year less 57. The calendar is fixed by observation and
-# announced year by year; there is no formula. The days were compared between two independent tables (nepali-datetime
-# 1.0.8.5, MIT, and bikram 2.1.4, MIT): they agree from 2001 to 2087 but for 2082, where the
+# year from 1975 on, a = 15, b = 16, c = 17 July of that year less 57. The calendar is fixed by observation
+# and announced year by year; there is no formula. The days were compared between two independent tables
+# (nepali- datetime 1.0.8.5, MIT, and bikram 2.1.4, MIT): they agree from 2001 to 2087 but for 2082, where the
 # announced calendar (fiscal year 2082/83 began on 17 July 2025) decides for the first.
 _FIRST_YEAR = 1975
 _FIRST_OF_SHRAWAN = (
@@ -22,7 +22,8 @@ _DIGITS = str.maketrans("०१२३४५६७८९", "0123456789")
 @dataclass(frozen=True)
 class Period:
     """``period`` is the SDMX time period (for fiscal years the Gregorian year in which they begin),
-    ``period_start`` and ``period_end`` its first and last day, ``time_detail`` the label as the source gave it."""
+    ``period_start`` and ``period_end`` its first and last day, ``time_detail`` the label as the source gave
+    it."""
 
     period: str
     period_start: date
@@ -60,7 +61,7 @@ def parse(label: str, kind: str, fiscal_year_start: str = "07-01") -> Period:
 
 def _year(text: str):
     match = re.fullmatch(r"(\d{4})(?:\.0)?", text)
-    if not match or not 1 <= int(match[1]):
+    if not match or not int(match[1]) >= 1:
         return None
     year = int(match[1])
     return f"{year:04}", date(year, 1, 1), date(year, 12, 31)
@@ -76,7 +77,9 @@ def _quarter(text: str):
 
 
 def _years(text: str) -> int | None:
-    """Return the first year of ``2014/15``, ``2014/2015`` or ``2014-15``; None when the second does not follow."""
+    """Return the first year of ``2014/15``, ``2014/2015`` or ``2014-15``; None when the second does not
+    follow.
+    """
     match = re.fullmatch(r"(\d{4})\s*[/-]\s*(\d{4}|\d{2,3})", text)
     if not match:
         return None

@@ -17,8 +17,9 @@ BOOKKEEPING = {"_delivery_id": "bigint", "_row_number": "bigint"}
 def register(engine: Engine, contracts: Iterable[Contract] | None = None) -> list[str]:
     """Bring raw tables and bookkeeping in line with ``contracts`` (default: all); return the changed sources.
 
-    One transaction. A contract that is registered already, by its sha256, costs nothing. Columns that a contract
-    has gained are added to its raw table; columns that it has lost stay, and are empty in new deliveries.
+    One transaction. A contract that is registered already, by its sha256, costs nothing. Columns that a
+    contract has gained are added to its raw table; columns that it has lost stay, and are empty in new
+    deliveries.
     Raises ContractError when a column of a raw table has another type than the contract says.
     """
     contracts = list(load_all().values() if contracts is None else contracts)

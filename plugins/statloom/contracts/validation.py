@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-from statloom.contracts.source_text import Path_, dotted
+from statloom.contracts.source_text import Path_
 
 Problem = tuple[Path_, str]
 

@@ -37,10 +37,11 @@ class Archive:
         self._local = "file" in self._files.protocol if isinstance(self._files.protocol, tuple) else False
 
     def put(self, payload: Payload) -> Stored:
-        """Store the parts of a delivery; of several parts also their manifest, whose sha256 is the delivery's.
+        """Store the parts of a delivery; of several parts also their manifest, whose sha256 is the
+        delivery's.
 
-        Bytes that are there already are not written again. Raises StatloomError when the disk is full; then no
-        delivery of this sha256 is in the archive.
+        Bytes that are there already are not written again. Raises StatloomError when the disk is full; then
+        no delivery of this sha256 is in the archive.
         """
         stored = [(part, *self._store(part.path)) for part in payload.parts]
         size = sum(s for _, _, s in stored)
@@ -112,11 +113,14 @@ class Archive:
     def _fetch(self, key: str, target: Path) -> Path:
         digest = hashlib.sha256()
         try:
-            with full_disk_named(target), self._files.open(f"{self._root}/{key}", "rb") as source:
-                with target.open("wb") as out:
-                    while chunk := source.read(_CHUNK):
-                        digest.update(chunk)
-                        out.write(chunk)
+            with (
+                full_disk_named(target),
+                self._files.open(f"{self._root}/{key}", "rb") as source,
+                target.open("wb") as out,
+            ):
+                while chunk := source.read(_CHUNK):
+                    digest.update(chunk)
+                    out.write(chunk)
         except FileNotFoundError:
             raise StatloomError(f"the archive has no {key}: it was deleted or moved") from None
         if digest.hexdigest() != key.rsplit("/", 1)[-1]:

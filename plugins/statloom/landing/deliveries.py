@@ -17,7 +17,10 @@ def hold_back(engine: Engine, delivery_id: int, reason: str) -> None:
 
 
 def reject(engine: Engine, delivery_id: int, reason: str) -> None:
-    """Say that a delivery cannot be read, and why. It is read again when its contract or the reader changes."""
+    """Say that a delivery cannot be read, and why.
+
+    It is read again when its contract or the reader changes.
+    """
     _judge(
         engine, delivery_id, "rejected", reason, ("archived", "loaded", "rejected", "held_back", "accepted")
     )

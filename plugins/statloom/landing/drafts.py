@@ -11,10 +11,10 @@ def contract(source: str, sniffed: Sniffed, connector: dict, file: Path) -> str:
     """Return the YAML of a first contract for ``source``, as `sniffed` from ``file``."""
     title = source.replace("_", " ").capitalize()
     lines = [
-        f"# First contract, made by looking at {file.name} ({sniffed.rows:,} rows). What a person must check:",
+        f"# First contract, made by looking at {file.name} ({sniffed.rows:,} rows). To be checked:",
         "# - title, custodian, owner, licence, provenance and sensitivity: the file does not say them",
         *(f"# - {check}" for check in sniffed.checks),
-        "# - roles and units of the columns; then say under `series` what feeds which series of the framework",
+        "# - roles and units of the columns; `series` then says what feeds which series of the framework",
         f"source: {source}",
         f"title: {{en: {_quoted(title)}}}",
         "custodian: Unknown",

@@ -144,7 +144,7 @@ def whoami() -> str:
 
 @cache
 def reader_version() -> str:
-    """Return a short hash of the code that turns bytes into rows: when it changes, deliveries are read again."""
+    """Return a short hash of the code that reads deliveries: when it changes, they are read again."""
     package = Path(__file__).resolve().parents[1]
     total = hashlib.sha256()
     for part in ("landing/read", "microdata/survey"):

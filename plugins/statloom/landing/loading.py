@@ -38,8 +38,8 @@ def load(contract: Contract, delivery_id: int, *, engine: Engine, archive: str) 
     """Load an archived delivery into ``raw.<source>``; an earlier load of it is replaced.
 
     One transaction: raw rows, quarantined rows, places of the references, periods, and status `loaded`.
-    Raises DeliveryError when the delivery cannot be read, and StatloomError when the database stops or its disk is
-    full: then nothing has changed, and the same call completes later.
+    Raises DeliveryError when the delivery cannot be read, and StatloomError when the database stops or its
+    disk is full: then nothing has changed, and the same call completes later.
     """
     doing = f"delivery {delivery_id} of {contract.source} was being loaded"
     with stopped_database_named(doing):

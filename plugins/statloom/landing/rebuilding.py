@@ -11,8 +11,8 @@ from statloom.landing.database import stopped_database_named
 def rebuild(engine: Engine, contract: Contract) -> int:
     """Drop and make ``raw.<source>`` by the contract; return how many deliveries will be read again.
 
-    The archive keeps their bytes: the next run loads the source's present delivery from it. Views on the table, which
-    dbt makes anew in every run, are dropped with it.
+    The archive keeps their bytes: the next run loads the source's present delivery from it. Views on the
+    table, which dbt makes anew in every run, are dropped with it.
     """
     with stopped_database_named(f"raw.{contract.source} was being made anew"), engine.begin() as connection:
         connection.execute(text(f"drop table if exists raw.{quoted(contract.source)} cascade"))

@@ -20,8 +20,9 @@ RESULT = ["place_id", "method", "score", "margin", "candidates"]
 
 @dataclass(frozen=True)
 class Places:
-    """Resolved references of one source: ``frame`` (columns of ``places.place_reference`` but source_id), made
-    with the registry of ``registry_sha256``. ``complete``: they replace all that the source had."""
+    """Resolved references of one source: ``frame`` (columns of ``places.place_reference`` but source_id),
+    made with the registry of ``registry_sha256``. ``complete``: they replace all that the source had.
+    """
 
     frame: pd.DataFrame
     registry_sha256: str
@@ -95,7 +96,7 @@ def _resolved(connection: Connection, contract: Contract, wanted: pd.DataFrame) 
 def resolve(contract: Contract, references: pd.DataFrame) -> pd.DataFrame:
     """Return ``references`` (columns `KEY`) with their places: `RESULT`. No database is involved."""
     if references.empty:
-        return references.assign(**{name: None for name in RESULT})
+        return references.assign(**dict.fromkeys(RESULT))
     from statloom import places
 
     if not callable(getattr(places, "resolve", None)):  # until it is there

@@ -1,4 +1,6 @@
-"""A first contract for a file that nobody has described: what it looks like, and what each column seems to be."""
+"""A first contract for a file that nobody has described: what it looks like, and what each column seems to
+be.
+"""
 
 import csv
 import gzip

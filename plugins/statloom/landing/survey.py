@@ -22,15 +22,17 @@ from statloom.landing.read.result import ROW_NUMBER
 def read(contract: Contract, delivery: Row, path: Path) -> Reading:
     """Read the cases of a survey into the vault; return its estimates as the rows of the raw table.
 
-    The reading's quarantined rows are cases; ``rows_read`` counts them and the estimates. Personal identifiers
-    are dropped before anything is written. Raises DeliveryError when a case or the design cannot be used.
+    The reading's quarantined rows are cases; ``rows_read`` counts them and the estimates. Personal
+    identifiers are dropped before anything is written. Raises DeliveryError when a case or the design cannot
+    be used.
     """
     cases = read_cases(contract, path, name=delivery.file_name)
     stored = vault_file(contract, delivery.sha256)
     store(cases.table.drop_columns([ROW_NUMBER]), stored)
     table = estimates(contract, stored)
     notes = [
-        f"{cases.table.num_rows:,} interviews in the vault, {len(cases.quarantined):,} held out; rows are estimates",
+        f"{cases.table.num_rows:,} interviews in the vault, {len(cases.quarantined):,} held out;"
+        " the rows are estimates",
         *cases.notes,
     ]
     return Reading(table, cases.quarantined, table.num_rows + len(cases.quarantined), notes)

@@ -1,8 +1,8 @@
 """From the bytes of a delivery to typed rows. No database is involved.
 
-`read` follows the contract: it finds the columns, turns cells into values, takes out known defects, and refuses
-what cannot be right. Every problem is named with file, row, column and reason; a row is counted as a person counts
-it in the file, the header line being row 1.
+`read` follows the contract: it finds the columns, turns cells into values, takes out known defects, and
+refuses what cannot be right. Every problem is named with file, row, column and reason; a row is counted as a
+person counts it in the file, the header line being row 1.
 """
 
 import os
@@ -21,8 +21,9 @@ def read(contract: Contract, path: str | os.PathLike, *, name: str | None = None
     """Read the delivery in ``path`` (a file; for an API in pages a folder) by ``contract``.
 
     ``name`` is how messages call the file (default: its own name).
-    Raises DeliveryError when the delivery is truncated, empty, in another encoding or format than declared, has
-    unknown, missing or retyped columns, duplicate keys, or more unreadable rows than the contract tolerates.
+    Raises DeliveryError when the delivery is truncated, empty, in another encoding or format than declared,
+    has unknown, missing or retyped columns, duplicate keys, or more unreadable rows than the contract
+    tolerates.
     """
     path = Path(path)
     name = name or path.name

@@ -9,8 +9,9 @@ from statloom.landing.read.result import Quarantined
 
 @dataclass
 class Cells:
-    """``table``: one column a header of the file, text or native values; ``rows``: row in the file of each row
-    (int64); ``broken``: rows that have no cells to speak of, e.g. with a field too many."""
+    """``table``: one column a header of the file, text or native values; ``rows``: row in the file of each
+    row (int64); ``broken``: rows that have no cells to speak of, e.g. with a field too many.
+    """
 
     table: pa.Table
     rows: pa.Array

@@ -82,8 +82,8 @@ def _gunzip(file, name: str) -> Iterator[bytes]:
 def to_utf8(path: Path, name: str, target: Path, encoding: str, compression: str | None) -> None:
     """Write the text of ``path`` to ``target`` as UTF-8 without a byte order mark.
 
-    Raises DeliveryError, with byte and row, when the bytes are not of ``encoding``; when a line is longer than
-    any line of a table; when there are NUL characters; and when nothing but white space is there.
+    Raises DeliveryError, with byte and row, when the bytes are not of ``encoding``; when a line is longer
+    than any line of a table; when there are NUL characters; and when nothing but white space is there.
     """
     decoder = codecs.getincrementaldecoder(encoding)()
     position = rows = line = 0
@@ -145,7 +145,8 @@ def _wrong_encoding(error, chunk: bytes, position: int, rows: int, encoding: str
     byte = max(error.start - (len(error.object) - len(chunk)), 0)
     row = rows + chunk[:byte].count(b"\n") + 1
     raise DeliveryError(
-        f"not {encoding}: byte 0x{error.object[error.start]:02X} at position {position + byte + 1:,} ({error.reason})",
+        f"not {encoding}: byte 0x{error.object[error.start]:02X} at position {position + byte + 1:,}"
+        f" ({error.reason})",
         file=name,
         row=row,
     ) from None

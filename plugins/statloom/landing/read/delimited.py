@@ -1,4 +1,4 @@
-"""CSV and its relatives, by Arrow's parser: columns of text, rows with too many or too few fields held out."""
+"""CSV and its relatives, by Arrow's parser: columns of text; rows of another width are held out."""
 
 import csv
 import io
@@ -99,7 +99,9 @@ def _row_numbers(count: int, broken: list[int], header_row: int) -> pa.Array:
 
 
 def _refuse_truncated(text: Path, count: int, broken: list, width: int, name: str) -> None:
-    """Raise when the very last line has too few fields and no line end: the file stops in the middle of a row."""
+    """Raise when the very last line has too few fields and no line end: the file stops in the middle of a
+    row.
+    """
     if not broken:
         return
     number, fields, _ = broken[-1]

@@ -27,11 +27,13 @@ _NAMES = {
 
 
 def cells(contract: Contract, path: Path, name: str) -> Cells:
-    """Return the data values of a DHIS2 delivery in the folder ``path``. A row is a value's position in its set.
+    """Return the data values of a DHIS2 delivery in the folder ``path``. A row is a value's position in its
+    set.
 
-    Of the columns that DHIS2 offers only those of the contract are there. With ``data_elements`` in the contract's
-    connector, the values of others are left out.
-    Raises DeliveryError when there are no values, or a value names a unit or element that is not in the delivery.
+    Of the columns that DHIS2 offers only those of the contract are there. With ``data_elements`` in the
+    contract's connector, the values of others are left out.
+    Raises DeliveryError when there are no values, or a value names a unit or element that is not in the
+    delivery.
     """
     if not path.is_dir():
         raise DeliveryError("one file where the answers of a DHIS2 server were expected", file=name)

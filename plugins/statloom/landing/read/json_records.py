@@ -16,7 +16,10 @@ _MAXIMUM_BYTES = 512 << 20
 
 
 def document(path: Path, name: str, compression: str | None = None):
-    """Return the parsed JSON document. Raises DeliveryError, with the line, when it is truncated or damaged."""
+    """Return the parsed JSON document.
+
+    Raises DeliveryError, with the line, when it is truncated or damaged.
+    """
     with tempfile.TemporaryDirectory(prefix="statloom-") as folder:
         text = Path(folder) / "document.json"
         _plain(path, name, text, compression)

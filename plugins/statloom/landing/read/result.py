@@ -11,8 +11,9 @@ ROW_NUMBER = "_row_number"
 
 @dataclass(frozen=True)
 class Quarantined:
-    """One row held out: its row in the file, at which ``stage`` (read or defect), the column if one is to blame,
-    the reason, and the cells as the file has them, without personal identifiers."""
+    """One row held out: its row in the file, at which ``stage`` (read or defect), the column if one is to
+    blame, the reason, and the cells as the file has them, without personal identifiers.
+    """
 
     row_number: int
     stage: str

@@ -16,7 +16,8 @@ _LABELLED = ("dimension", "measure", "place_level", "place_name", "place_parent"
 def cells(contract: Contract, path: Path, name: str) -> Cells:
     """Return the cells of a Stata file, in native types. A row is the observation's number, from 1.
 
-    Columns whose role is personal_identifier or ignored are not read. A code without a label becomes its number.
+    Columns whose role is personal_identifier or ignored are not read. A code without a label becomes its
+    number.
     """
     import pyreadstat
 
