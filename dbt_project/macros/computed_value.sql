@@ -8,6 +8,6 @@ case
         then trim_scale(round(
             {{ series }}.multiplier * {{ figure }}.numerator / nullif({{ figure }}.denominator, 0), 6
         ))
-    else trim_scale({{ figure }}.value * {{ series }}.value_multiplier)
+    else trim_scale({{ figure }}.value)
 end
 {%- endmacro %}

@@ -15,5 +15,6 @@ from {{ ref('placed_row') }} as placed
 inner join {{ ref('place_link') }} as link on link.from_place_id = placed.place_id
 where
     placed.value is not null
+    and placed.period is not null
     and placed.category_id in (select category_id from {{ ref('category_link') }})
 group by 1, 2, 3, 4, 5

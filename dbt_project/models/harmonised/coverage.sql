@@ -9,6 +9,7 @@ with reported as (
     inner join {{ ref('category') }} as category on category.category_id = placed.category_id
     where
         placed.value is not null
+        and placed.period is not null
         and placed.category_id in (select category_id from {{ ref('category_link') }})
 ),
 

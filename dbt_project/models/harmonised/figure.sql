@@ -14,6 +14,10 @@ with gathered as (
 )
 
 select
+    md5(concat_ws(
+        '|', cell.series_code, gathered.place_id, gathered.period, {{ breakdown_columns('cell') }},
+        gathered.source_id, gathered.source_level
+    ))::uuid as observation_key,
     gathered.cell_id,
     gathered.source_id,
     gathered.source_level,
@@ -22,9 +26,9 @@ select
     gathered.numerator,
     gathered.denominator,
     {{ computed_value('gathered', 'series') }} as value,
-    gathered.se * series.value_multiplier::double precision as se,
-    gathered.ci_low * series.value_multiplier::double precision as ci_low,
-    gathered.ci_high * series.value_multiplier::double precision as ci_high,
+    gathered.se as se,
+    gathered.ci_low as ci_low,
+    gathered.ci_high as ci_high,
     gathered.n,
     gathered.lost_se,
     coverage.geo_method,

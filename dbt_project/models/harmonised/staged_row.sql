@@ -43,8 +43,6 @@ select * from {{ ref('stg_hmis_health_facilities') }}
 union all
 select * from {{ ref('stg_hmis_maternal_deaths') }}
 union all
-select * from {{ ref('stg_household_survey_2021') }}
-union all
 select * from {{ ref('stg_income') }}
 union all
 select * from {{ ref('stg_land_use') }}
@@ -58,5 +56,7 @@ union all
 select * from {{ ref('stg_registered_companies') }}
 union all
 select * from {{ ref('stg_safe_water') }}
+union all
+select * from {{ ref('stg_synthetic_household_survey_2021') }}
 union all
 select * from {{ ref('stg_voters') }}

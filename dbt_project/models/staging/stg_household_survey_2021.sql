@@ -1,1 +1,0 @@
-{{ staged('household_survey_2021') }}

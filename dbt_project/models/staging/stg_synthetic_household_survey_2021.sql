@@ -1,0 +1,1 @@
+{{ staged('synthetic_household_survey_2021') }}
