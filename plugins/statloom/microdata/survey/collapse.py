@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from statloom.microdata.survey.domains import Domains
 from statloom.microdata.survey.errors import SurveyError
-from statloom.microdata.survey.estimand import Measure
+from statloom.microdata.survey.estimand import Target
 from statloom.microdata.survey.source import Source
+from statloom.microdata.survey.uncertainty import Uncertainty
 
 
 @dataclass
@@ -18,7 +18,8 @@ class MeasureSums:
     ``values``: one array over base cells for each of its expressions, sum of w y. ``weight``, ``count``: sum
     of w, number of cases; shared with the other measures as long as none is missing. ``pivot``: what is taken
     from y before squaring. ``squares``: over combinations of domain columns, sums of w (y - pivot)^2; for a
-    ratio of w y^2, w y x, w x^2.
+    ratio of w y^2, w y x, w x^2. ``extra``: what a calibration or given replicates need, of the numerator and
+    of the denominator, (2, combinations, m).
     """
 
     values: list[np.ndarray]
@@ -27,50 +28,44 @@ class MeasureSums:
     own: bool = False
     pivot: float | None = None
     squares: list[np.ndarray] = field(default_factory=list)
+    extra: np.ndarray | None = None
 
 
-def collapse(
-    source: Source,
-    domains: Domains,
-    weight: np.ndarray,
-    measures: Sequence[Measure],
-    names: Sequence[str],
-    conditions: Sequence[bool],
-    squares: bool = True,
-) -> list[MeasureSums]:
-    """Return the sums of each measure over the base cells.
+def collapse(source: Source, uncertainty: Uncertainty, targets: Sequence[Target]) -> list[MeasureSums]:
+    """Return the sums of each target's measure over the base cells.
 
-    ``weight``: of each row. ``names``: how messages call each measure. ``conditions``: whether a measure may
-    be 0 or 1 only (its squares are its values and are not summed). ``squares``: whether squares are summed at
-    all. Raises SurveyError for infinite values, and for other values than 0 and 1 in a condition.
+    Squares are not summed for shares, whose squares are their values. Raises SurveyError for infinite values,
+    and for other values than 0 and 1 in a share.
     """
-    size = len(domains.leaf)
+    domains, weight = uncertainty.domains, uncertainty.weight
+    size, extra_size = len(domains.leaf), uncertainty.extra_size
     weight_all, count_all = np.zeros(size), np.zeros(size)
     sums = [
-        MeasureSums([np.zeros(size) for _ in measure.values], weight_all, count_all) for measure in measures
+        MeasureSums([np.zeros(size) for _ in target.measure.values], weight_all, count_all)
+        for target in targets
     ]
-    for measure, made, condition in zip(measures, sums, conditions, strict=True):
-        if squares and not condition:
-            made.squares = [
-                np.zeros(domains.combinations) for _ in range(1 if len(measure.values) == 1 else 3)
-            ]
-    expressions = list(dict.fromkeys(sql for measure in measures for sql in measure.sql))
+    for target, made in zip(targets, sums, strict=True):
+        if not target.is_share:
+            made.squares = [np.zeros(domains.combinations) for _ in range(2 * len(made.values) - 1)]
+        if extra_size:
+            made.extra = np.zeros((2, domains.combinations, extra_size))
+    expressions = list(dict.fromkeys(sql for target in targets for sql in target.measure.sql))
     place = {sql: at for at, sql in enumerate(expressions)}
     stop = 0
     for start, stop, columns in source.blocks(expressions):
         cells, local = np.unique(domains.cell[start:stop], return_inverse=True)
-        combinations = domains.combination[cells][local] if squares else None
-        w = weight[start:stop]
-        block = _Block(start, w, cells, local, combinations, domains.combinations)
-        w_cells, n_cells = np.bincount(local, weights=w), np.bincount(local).astype(float)
+        block = _Block(
+            weight[start:stop], cells, local, domains.combination[cells][local], domains.combinations
+        )
+        w_cells, n_cells = np.bincount(local, weights=block.weight), np.bincount(local).astype(float)
         finite = [bool(np.isfinite(column.sum())) for column in columns]
         # Before the shared sums move on: a measure with its first missing value starts from what they were.
-        for measure, made, name, condition in zip(measures, sums, names, conditions, strict=True):
-            at = [place[sql] for sql in measure.sql]
+        for target, made in zip(targets, sums, strict=True):
+            at = [place[sql] for sql in target.measure.sql]
             values = [columns[column] for column in at]
             known = None
             if not all(finite[column] for column in at):
-                known = _known(values, name, start)
+                known = _known(values, target.name, start)
             if known is not None and not made.own:
                 made.own, made.weight, made.count = True, made.weight.copy(), made.count.copy()
             if made.own:
@@ -78,12 +73,17 @@ def collapse(
                     made.weight[cells] += w_cells
                     made.count[cells] += n_cells
                 else:
-                    made.weight[cells] += np.bincount(local, weights=np.where(known, w, 0.0))
+                    made.weight[cells] += np.bincount(local, weights=np.where(known, block.weight, 0.0))
                     made.count[cells] += np.bincount(local, weights=known)
                     values = [np.where(known, value, 0.0) for value in values]
-            if condition:
-                _refuse_other_than_0_and_1(values[0], name, start)
+            if target.is_share and not target.condition:
+                _refuse_other_than_0_and_1(values[0], target.name, start)
             _add(made, values, known, block)
+            if made.extra is not None:
+                below = values[1] if len(values) == 2 else np.ones(stop - start) if known is None else known
+                uncertainty.add_extra(
+                    made.extra, start, stop, block.combinations, np.stack([values[0], below], axis=1)
+                )
         weight_all[cells] += w_cells
         count_all[cells] += n_cells
     if stop != len(weight):
@@ -93,11 +93,10 @@ def collapse(
 
 @dataclass(frozen=True)
 class _Block:
-    start: int
     weight: np.ndarray
     cells: np.ndarray
     local: np.ndarray
-    combinations: np.ndarray | None
+    combinations: np.ndarray
     size: int
 
 

@@ -108,12 +108,36 @@ class Measure:
     where: Expression | None
 
     @property
+    def columns(self) -> frozenset[str]:
+        """Columns of the data that it reads."""
+        return frozenset().union(*(part.columns for part in (*self.values, self.where) if part))
+
+    @property
     def sql(self) -> tuple[str, ...]:
         """DuckDB expressions of type DOUBLE, NULL where the case does not count."""
         doubles = [f"CAST({value.sql} AS DOUBLE)" for value in self.values]
         if self.where is None:
             return tuple(doubles)
         return tuple(f"CASE WHEN {self.where.sql} THEN {double} END" for double in doubles)
+
+
+@dataclass(frozen=True)
+class Target:
+    """An estimand with what it reads. ``condition``: its expression is known to be true, false or unknown."""
+
+    estimand: Estimand
+    measure: Measure
+    condition: bool
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return f"estimand {self.estimand.name!r}"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether its values may be 0 and 1 only."""
+        return self.estimand.type == "proportion"
 
 
 def measure_of(estimand: Estimand, columns: Iterable[str]) -> Measure:

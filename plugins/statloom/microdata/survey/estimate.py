@@ -1,6 +1,6 @@
 """The one call: estimates of all estimands in all domains."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from statloom.microdata.survey.collapse import collapse
 from statloom.microdata.survey.design import Design
 from statloom.microdata.survey.domains import Domains, Partition
 from statloom.microdata.survey.errors import SurveyError
-from statloom.microdata.survey.estimand import LINEAR, Estimand, Measure, load_estimands, measure_of
+from statloom.microdata.survey.estimand import LINEAR, Estimand, Measure, Target, load_estimands, measure_of
 from statloom.microdata.survey.interval import interval
 from statloom.microdata.survey.linear import Estimates, estimate_linear
+from statloom.microdata.survey.order import estimate_order
 from statloom.microdata.survey.source import Source
-from statloom.microdata.survey.structure import Structure
 from statloom.microdata.survey.structure import build as build_structure
+from statloom.microdata.survey.uncertainty import Uncertainty
+from statloom.microdata.survey.weighting import calibration_columns, weigh
 
 FIGURES = ("estimand", "estimate", "se", "cv", "ci_low", "ci_high", "deff", "n", "n_psu", "df")
 DEGREES_OF_FREEDOM = ("design", "domain", "infinite")
@@ -60,8 +62,6 @@ def estimate(
         design = Design.from_dict(design)
     chosen = load_estimands(estimands)
     by = _checked_by(by)
-    if design.replicates or design.calibration or any(estimand.type not in LINEAR for estimand in chosen):
-        raise SurveyError("replicates, calibration and estimands of order are not there yet")
     if not 0 < level < 1:
         raise SurveyError(f"level: {level} is not between 0 and 1")
     for name, value, known in (
@@ -80,57 +80,80 @@ def estimate(
                 raise SurveyError(
                     f"by: a domain column cannot be called {name!r}, results have a column of that name"
                 )
-        measures = [measure_of(estimand, source.columns) for estimand in chosen]
-        used = set().union(*(expression.columns for measure in measures for expression in _parts(measure)))
-        frame_columns = list(dict.fromkeys([*design.columns, *domain_columns]))
-        source.open([name for name in source.columns if name in used or name in frame_columns])
-        _refuse_wrong_types(source, chosen, measures)
-        table = source.table(frame_columns)
+        targets = _targets(source, chosen, design, domain_columns)
+        table = source.table(_frame_columns(design, domain_columns))
         structure = build_structure(design, table)
         domains = domain_module.build(structure, table, by)
+        uncertainty = weigh(design, source, table, structure, domains)
         del table
-        results = _Results(chosen, domains, structure, level, degrees_of_freedom)
-        _linear(source, structure, domains, chosen, measures, design_effect == "with_replacement", results)
+        results = _Results(chosen, domains, uncertainty.df, level, degrees_of_freedom)
+        replaced = design_effect == "with_replacement"
+        _linear(source, uncertainty, targets, replaced, results)
+        _order(source, uncertainty, targets, replaced, results)
         return results.frame(domain_columns)
     finally:
         source.close()
 
 
+def _targets(
+    source: Source, estimands: Sequence[Estimand], design: Design, domain_columns: Sequence[str]
+) -> list[Target]:
+    """Parse all expressions, make their columns readable, and check their types."""
+    measures = [measure_of(estimand, source.columns) for estimand in estimands]
+    used = set(_frame_columns(design, domain_columns)) | calibration_columns(design, source.columns)
+    for measure in measures:
+        used |= measure.columns
+    source.open([name for name in source.columns if name in used])
+    conditions = _types(source, estimands, measures)
+    return [Target(*parts) for parts in zip(estimands, measures, conditions, strict=True)]
+
+
+def _frame_columns(design: Design, domain_columns: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([*design.columns, *domain_columns]))
+
+
 def _linear(
-    source: Source,
-    structure: Structure,
-    domains: Domains,
-    estimands: Sequence[Estimand],
-    measures: Sequence[Measure],
-    with_replacement: bool,
-    results: "_Results",
+    source: Source, uncertainty: Uncertainty, targets: Sequence[Target], replaced: bool, results: "_Results"
 ) -> None:
-    places = [place for place, estimand in enumerate(estimands) if estimand.type in LINEAR]
-    step = max(1, _SUMS_AT_ONCE // max(1, len(domains.leaf)))
+    places = [place for place, target in enumerate(targets) if target.estimand.type in LINEAR]
+    domains = uncertainty.domains
+    size = len(domains.leaf) + 2 * domains.combinations * uncertainty.extra_size
+    step = max(1, _SUMS_AT_ONCE // size)
     for first in range(0, len(places), step):
         group = places[first : first + step]
-        types = [estimands[place].type for place in group]
-        sums = collapse_named(
-            source, structure, domains, [(estimands[place], measures[place]) for place in group]
-        )
+        chosen = [targets[place] for place in group]
+        sums = _named(source, chosen, lambda chosen=chosen: collapse(source, uncertainty, chosen))
+        types = [target.estimand.type for target in chosen]
         for number, partition in enumerate(domains.partitions):
-            results.put(number, group, estimate_linear(structure, partition, sums, types, with_replacement))
+            results.put(number, group, estimate_linear(uncertainty, partition, sums, types, replaced))
 
 
-def collapse_named(
-    source: Source, structure: Structure, domains: Domains, pairs: Sequence[tuple[Estimand, Measure]]
-) -> list:
-    """Collapse the measures of the estimands; when an expression cannot be computed, name its estimand."""
-    names = [f"estimand {estimand.name!r}" for estimand, _ in pairs]
-    conditions = [estimand.type == "proportion" for estimand, _ in pairs]
-    measures = [measure for _, measure in pairs]
+def _order(
+    source: Source, uncertainty: Uncertainty, targets: Sequence[Target], replaced: bool, results: "_Results"
+) -> None:
+    for place, target in enumerate(targets):
+        if target.estimand.type in LINEAR:
+            continue
+        values = _named(source, [target], lambda target=target: source.values(target.measure.sql[0]))
+        infinite = np.flatnonzero(np.isinf(values))
+        if len(infinite):
+            raise SurveyError(f"{target.name}: infinite in row {infinite[0] + 1}")
+        for number, partition in enumerate(uncertainty.domains.partitions):
+            made = estimate_order(
+                uncertainty, partition, target.estimand, values, results.df, results.level, replaced
+            )
+            results.put(number, [place], made)
+
+
+def _named(source: Source, targets: Sequence[Target], read: Callable[[], Any]) -> Any:
+    """Return what ``read`` returns; when an expression cannot be computed, name its estimand."""
     try:
-        return collapse(source, domains, structure.weight, measures, names, conditions)
+        return read()
     except SurveyError as error:
         if not str(error).startswith("estimand"):
-            for name, measure in zip(names, measures, strict=True):
-                for sql in measure.sql:
-                    source.check(sql, name)
+            for target in targets:
+                for sql in target.measure.sql:
+                    source.check(sql, target.name)
         raise
 
 
@@ -138,16 +161,17 @@ class _Results:
     """The figures of all estimands and domains as they come in."""
 
     def __init__(
-        self, estimands: Sequence[Estimand], domains: Domains, structure: Structure, level: float, df: str
+        self, estimands: Sequence[Estimand], domains: Domains, design_df: float, level: float, df_rule: str
     ) -> None:
-        self.estimands, self.domains, self.level, self.df_rule = estimands, domains, level, df
-        self.design_df = float(structure.degrees_of_freedom)
+        self.estimands, self.domains, self.level, self.df_rule = estimands, domains, level, df_rule
+        self.design_df = design_df
         self.figures = [
             {name: np.full((partition.domains, len(estimands)), np.nan) for name in FIGURES[1:]}
             for partition in domains.partitions
         ]
 
     def df(self, domain_df: np.ndarray) -> np.ndarray:
+        """Return the degrees of freedom to use, from the domains' own."""
         if self.df_rule == "domain":
             return domain_df
         return np.full_like(domain_df, self.design_df if self.df_rule == "design" else np.inf)
@@ -157,6 +181,9 @@ class _Results:
         se, df = np.sqrt(made.variance), self.df(made.domain_df)
         low, high = np.empty_like(se), np.empty_like(se)
         methods = [self.estimands[place].interval or "wald" for place in places]
+        if made.low is not None:
+            low, high = made.low, made.high
+            methods = []
         for method in dict.fromkeys(methods):
             at = np.array([name == method for name in methods])
             low[:, at], high[:, at] = interval(
@@ -217,10 +244,6 @@ def _nullable(kind: pa.DataType) -> Any:
     return None
 
 
-def _parts(measure: Measure) -> list:
-    return [*measure.values, *([measure.where] if measure.where else [])]
-
-
 def _checked_by(by: Any) -> list[tuple[str, ...]]:
     if isinstance(by, str) or not isinstance(by, Sequence) or not by:
         raise SurveyError("by: a list of lists of domain columns is needed; [[]] is the whole")
@@ -234,9 +257,11 @@ def _checked_by(by: Any) -> list[tuple[str, ...]]:
     return checked
 
 
-def _refuse_wrong_types(source: Source, estimands: Sequence[Estimand], measures: Sequence[Measure]) -> None:
-    """Raise SurveyError for expressions that give neither numbers nor conditions, naming estimand and
-    field.
+def _types(source: Source, estimands: Sequence[Estimand], measures: Sequence[Measure]) -> list[bool]:
+    """Return which estimands' expressions are conditions.
+
+    Raises SurveyError, naming estimand and field, for an expression that gives neither numbers nor a
+    condition.
     """
     asked: list[tuple[str, str, bool]] = []
     for estimand, measure in zip(estimands, measures, strict=True):
@@ -259,3 +284,4 @@ def _refuse_wrong_types(source: Source, estimands: Sequence[Estimand], measures:
             raise SurveyError(f"{where}: a condition is needed, this gives {kinds[sql]}")
         if kinds[sql] not in ("number", "condition"):
             raise SurveyError(f"{where}: a number or a condition is needed, this gives {kinds[sql]}")
+    return [kinds[measure.values[0].sql] == "condition" for measure in measures]

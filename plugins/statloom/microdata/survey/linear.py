@@ -23,14 +23,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from statloom.microdata.survey.collapse import MeasureSums
-from statloom.microdata.survey.domains import Partition
+from statloom.microdata.survey.domains import Cells, Partition
 from statloom.microdata.survey.structure import Structure
-from statloom.microdata.survey.variance import variance
+from statloom.microdata.survey.uncertainty import Totals, Uncertainty
 
 
 @dataclass
 class Estimates:
-    """Results of K estimands in D domains, each array (D, K)."""
+    """Results of K estimands in D domains, each array (D, K). ``low``, ``high``: only where the interval is
+    their own.
+    """
 
     estimate: np.ndarray
     variance: np.ndarray
@@ -38,10 +40,12 @@ class Estimates:
     n: np.ndarray
     n_psu: np.ndarray
     domain_df: np.ndarray
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
 
 
 def estimate_linear(
-    structure: Structure,
+    uncertainty: Uncertainty,
     partition: Partition,
     sums: Sequence[MeasureSums],
     types: Sequence[str],
@@ -51,17 +55,7 @@ def estimate_linear(
     cells = partition.cells
     numerator = cells.gather(np.stack([made.values[0] for made in sums]))
     own = np.array([made.own for made in sums])
-    weight_cells = cells.gather(sums[0].weight[None] if not own[0] else _shared(sums, "weight"))
-    count_cells = cells.gather(sums[0].count[None] if not own[0] else _shared(sums, "count"))
-    weight = np.repeat(weight_cells, len(sums), axis=1)
-    count = np.repeat(count_cells, len(sums), axis=1)
-    if own.any():
-        weight[:, own] = cells.gather(
-            np.stack([made.weight for made, mine in zip(sums, own, strict=True) if mine])
-        )
-        count[:, own] = cells.gather(
-            np.stack([made.count for made, mine in zip(sums, own, strict=True) if mine])
-        )
+    weight, count = (_over_cells(cells, sums, own, name) for name in ("weight", "count"))
     denominator = weight.copy()
     for place, made in enumerate(sums):
         if types[place] == "ratio":
@@ -75,22 +69,46 @@ def estimate_linear(
     cases, population = np.add.reduceat(count, starts, axis=0), np.add.reduceat(weight, starts, axis=0)
     is_total = np.array([kind == "total" for kind in types])
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(is_total, 0.0, total / below)
-        divisor = np.where(is_total, 1.0, below)
-        linearised = (numerator - ratio[domain] * denominator) / divisor[domain]
+        estimate = np.where(is_total, total, total / below)
     present = count > 0
-    made_variance = variance(structure, domain, cells.leaf, linearised, present)
-    n_psu, domain_df = reached(structure, domain, cells.leaf, present)
-    return Estimates(
-        estimate=np.where(is_total, total, ratio),
-        variance=made_variance,
-        deff=_design_effect(
-            partition, sums, types, made_variance, ratio, total, population, below, cases, with_replacement
-        ),
-        n=cases,
-        n_psu=n_psu,
-        domain_df=domain_df,
+    extra = _extra(partition, sums, types)
+    totals = Totals(numerator, denominator, is_total, *extra)
+    made_variance = uncertainty.ratio_variance(partition, totals, estimate, below, present)
+    n_psu, domain_df = reached(uncertainty.structure, domain, cells.leaf, present)
+    ratio = np.where(is_total, 0.0, estimate)
+    deff = _design_effect(
+        partition, sums, types, made_variance, ratio, total, population, below, cases, with_replacement
     )
+    return Estimates(estimate, made_variance, deff, cases, n_psu, domain_df)
+
+
+def _over_cells(cells: Cells, sums: Sequence[MeasureSums], own: np.ndarray, name: str) -> np.ndarray:
+    """Return sums of weights or counts, (cells, K); measures without missing values share one array."""
+    shared = next((getattr(made, name) for made in sums if not made.own), None)
+    result = np.empty((len(cells.leaf), len(sums)))
+    if shared is not None:
+        result[:] = cells.gather(shared[None])
+    if own.any():
+        result[:, own] = cells.gather(np.stack([getattr(made, name) for made in sums if made.own]))
+    return result
+
+
+def _extra(
+    partition: Partition, sums: Sequence[MeasureSums], types: Sequence[str]
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return the extra sums of numerators and denominators over the domains, (K, D, m) each."""
+    if sums[0].extra is None:
+        return None, None
+    domain = partition.of_combination
+    inside = np.flatnonzero(domain >= 0)
+    inside = inside[np.argsort(domain[inside], kind="stable")]
+    starts = np.searchsorted(domain[inside], np.arange(partition.domains))
+    tops, bottoms = [], []
+    for made, kind in zip(sums, types, strict=True):
+        over = np.add.reduceat(made.extra[:, inside], starts, axis=1)
+        tops.append(over[0])
+        bottoms.append(np.zeros_like(over[0]) if kind == "total" else over[1])
+    return np.stack(tops), np.stack(bottoms)
 
 
 def reached(
@@ -110,10 +128,6 @@ def reached(
     seen, domain = np.logical_or.reduceat(seen, starts, axis=0), domain[starts]
     first = np.flatnonzero(np.append(True, domain[1:] != domain[:-1]))
     return units, units - np.add.reduceat(seen.astype(float), first, axis=0)
-
-
-def _shared(sums: Sequence[MeasureSums], name: str) -> np.ndarray:
-    return getattr(next((made for made in sums if not made.own), sums[0]), name)[None]
 
 
 def _design_effect(

@@ -32,6 +32,7 @@ class Source:
         self._connection = duckdb.connect(
             config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
         )
+        self._connection.execute("SET enable_progress_bar = false")
         self._data = data
         if isinstance(data, str | Path):
             self.name = Path(data).name
@@ -100,10 +101,9 @@ class Source:
         """Return what DuckDB takes each SQL expression for: ``number``, ``condition`` or its own type
         name.
         """
+        chosen = ", ".join(f"{expression} AS c{place}" for place, expression in enumerate(expressions))
         kinds = []
-        for expression in expressions:
-            row = self._run(f"DESCRIBE SELECT {expression} FROM survey").fetchall()[0]  # noqa: S608
-            kind = row[1]
+        for _, kind, *_ in self._run(f"DESCRIBE SELECT {chosen} FROM survey").fetchall():  # noqa: S608
             number = _NUMBERS.fullmatch(kind)
             kinds.append("number" if number else "condition" if kind == "BOOLEAN" else kind)
         return kinds
@@ -124,6 +124,10 @@ class Source:
                 start = stop
         except (duckdb.Error, pa.ArrowInvalid, OSError) as error:
             raise SurveyError(f"{self.name}: {_first_line(error)}") from None
+
+    def values(self, expression: str) -> np.ndarray:
+        """Return one expression for all rows, float64, NaN for NULL."""
+        return np.concatenate([columns[0] for _, _, columns in self.blocks([expression])])
 
     def check(self, expression: str, where: str) -> None:
         """Raise SurveyError beginning with ``where`` when ``expression`` cannot be computed for some row."""
