@@ -3,11 +3,13 @@
 from sqlalchemy import Engine, text
 
 FIGURES = """
-    select md5(series_code || ' ' || place_code || ' ' || period)::uuid as observation_key, series_code, place_code,
-        period, (n * {factor})::numeric as value, case when n % 7 = 0 then null else 'A' end as obs_status,
+    select md5(series_code || ' ' || place_code || ' ' || period)::uuid as observation_key, series_code,
+        place_code, period, (n * {factor})::numeric as value,
+        case when n % 7 = 0 then null else 'A' end as obs_status,
         jsonb_build_object('n', n) as details, {stamp} as stamp
     from (
-        select 'S' || s as series_code, 'P' || p as place_code, (2000 + y)::text as period, s * 10000 + p * 10 + y as n
+        select 'S' || s as series_code, 'P' || p as place_code, (2000 + y)::text as period,
+            s * 10000 + p * 10 + y as n
         from generate_series(1, 5) s, generate_series(1, {places}) p, generate_series(0, 4) y
     ) figure
 """
@@ -38,7 +40,7 @@ def build(engine: Engine, mart: str, select: str, key: str) -> None:
 
 
 def build_observation(engine: Engine, *, stamp: int = 1, places: int = 20, factor: int = 1) -> None:
-    """Build ``candidate.observation`` of 5 series × ``places`` × 5 years, every row stamped with ``stamp``."""
+    """Build ``candidate.observation``: 5 series × ``places`` × 5 years, every row stamped with ``stamp``."""
     build(engine, "observation", FIGURES.format(stamp=stamp, places=places, factor=factor), "observation_key")
 
 
@@ -48,6 +50,7 @@ def build_profile(engine: Engine, *, stamp: int = 1, places: int = 20) -> None:
     build(
         engine,
         "place_profile",
-        f"select place_code, series_code, sum(value) as value, max(stamp) as stamp from ({select}) f group by 1, 2",
+        "select place_code, series_code, sum(value) as value, max(stamp) as stamp "
+        f"from ({select}) f group by 1, 2",
         "place_code, series_code",
     )

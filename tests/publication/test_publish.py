@@ -59,10 +59,8 @@ def test_only_what_differs_is_written(database):
         "update candidate.observation set value = value + 0.5 where place_code = 'P5'",
         "update candidate.observation set details = '{\"n\": 0}' where place_code = 'P6' and series_code = 'S1'",
     )
-    missing = query(
-        database.engine,
-        "select count(*) from candidate.observation where place_code = 'P4' and obs_status = 'E'",
-    )[0][0]
+    touched = "place_code = 'P4' and obs_status = 'E'"
+    missing = query(database.engine, f"select count(*) from candidate.observation where {touched}")[0][0]
     assert missing > 0
     second = publish_now(database)
     assert changes(second) == {"observation": (25, missing + 25 + 5, 25)}
@@ -133,11 +131,10 @@ def test_revision_says_what_changed_cell_by_cell(database):
     publish_now(database)
     run(
         database.engine,
-        "update candidate.observation set value = -1, obs_status = 'E' where place_code = 'P1' and period = '2000' "
-        "and series_code = 'S1'",
-        "delete from candidate.observation where place_code = 'P2' and period = '2000' and series_code = 'S1'",
-        "insert into candidate.observation select gen_random_uuid(), 'NEW', place_code, period, 7, 'A', details, 1 "
-        "from candidate.observation where place_code = 'P1' and period = '2000' and series_code = 'S1'",
+        "update candidate.observation set value = -1, obs_status = 'E' where details ->> 'n' = '10010'",
+        "delete from candidate.observation where details ->> 'n' = '10020'",
+        "insert into candidate.observation select gen_random_uuid(), 'NEW', place_code, period, 7, 'A', "
+        "details, 1 from candidate.observation where details ->> 'n' = '10010'",
     )
     publish_now(database)
     rows = revision(database.engine, 2)
@@ -181,9 +178,10 @@ def test_grants_descriptions_and_views_of_users_stay(database):
         "select (select sum(value) from office.totals) = (select sum(value) from candidate.observation)",
     ) == [(True,)]
     comments = (
-        "select obj_description('marts.observation'::regclass), col_description('marts.observation'::regclass, "
-        "(select attnum from pg_attribute where attrelid = 'marts.observation'::regclass and attname = 'value'))"
-    ).replace("::", "\\:\\:")
+        "select obj_description(c.oid, 'pg_class'), col_description(c.oid, a.attnum) from pg_class c "
+        "join pg_attribute a on a.attrelid = c.oid and a.attname = 'value' "
+        "where c.oid = cast('marts.observation' as regclass)"
+    )
     assert query(database.engine, comments) == [(None, "The figure, doubled")]
     with pytest.raises(Exception, match="permission denied"):
         query(database.engine_for("analyst"), "select count(*) from published.observation")

@@ -6,7 +6,7 @@ show the publication that was current when the reader's transaction began, or an
 names with ``set statloom.publication = 'K'``.
 """
 
-from statloom.publication.publish import Publication, publish
-from statloom.publication.revision import revision
+from statloom.publication.publisher import Publication, publish
+from statloom.publication.revisions import revision
 
 __all__ = ["Publication", "publish", "revision"]

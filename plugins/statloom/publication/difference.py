@@ -46,10 +46,18 @@ class Change:
 
 
 def hash_expression(shape: Shape, alias: str) -> str:
-    """Return SQL for the hash of a row of ``alias``, over the columns of ``shape`` by name."""
+    """Return SQL for the hash of a row of ``candidate.<mart>``, which ``alias`` stands for."""
+    if _UNHASHABLE.isdisjoint(shape.columns.values()):
+        # coalesce keeps the planner from carrying whole rows through the join to hash them after it.
+        return f"coalesce(hash_record_extended({alias}, 0), 0)"
+    return _hash_by_column(shape, alias)
+
+
+def _hash_by_column(shape: Shape, alias: str) -> str:
+    """Return SQL for the same hash of a row of a table that has other columns too."""
     terms = ", ".join(
         f"{alias}.{quote(name)}" + ("::text" if kind in _UNHASHABLE else "")
-        for name, kind in sorted(shape.columns.items())
+        for name, kind in shape.columns.items()
     )
     return f"hash_record_extended(row({terms}), 0)"
 
@@ -72,6 +80,9 @@ def find(connection: Connection, mart: str, shape: Shape) -> Change:
     writing and is the only writer of ``published.<mart>``.
     """
     keys = names(shape.key)
+    # The planner expects every row to differ, and would not share such work out to several processes.
+    run(connection, "set local parallel_setup_cost = 0")
+    run(connection, "set local parallel_tuple_cost = 0")
     run(connection, "drop table if exists pg_temp.difference")
     run(
         connection,
@@ -117,7 +128,7 @@ def write(connection: Connection, mart: str, shape: Shape, publication_id: int) 
 
 def rehash(connection: Connection, mart: str, shape: Shape) -> None:
     """Make the hashes of the current published rows anew, over the columns of ``shape``."""
-    fresh = hash_expression(shape, "p")
+    fresh = _hash_by_column(shape, "p")
     run(
         connection,
         f"update published.{quote(mart)} p set {HASH} = {fresh} "

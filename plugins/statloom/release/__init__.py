@@ -5,7 +5,7 @@
 ``open_data/<release_id>/`` and shows it to the portal role.
 """
 
-from statloom.release.prepare import prepare
-from statloom.release.write import Release, write
+from statloom.release.staging import prepare
+from statloom.release.writer import Release, write
 
 __all__ = ["Release", "prepare", "write"]

@@ -173,7 +173,7 @@ def _adapt(connection: Connection, candidates: dict[str, Shape]) -> None:
 def _hash_basis(connection: Connection, candidate: Shape) -> str:
     """Return what the row hashes depend on: the server's major version, the columns and their types."""
     version = connection.dialect.server_version_info[0]
-    columns = ", ".join(f"{name} {kind}" for name, kind in sorted(candidate.columns.items()))
+    columns = ", ".join(f"{name} {kind}" for name, kind in candidate.columns.items())
     return f"PostgreSQL {version}: key {', '.join(candidate.key)}; {columns}"
 
 
