@@ -4,11 +4,10 @@ A DAG with nothing new to load ends after `fetch`. However it ends, `settled` te
 this source has been looked at, so that one source's failure does not stop the others.
 """
 
-from datetime import datetime
-
 from airflow.sdk import DAG, task
 
 import assets
+import schedules
 from statloom import contracts
 
 
@@ -17,8 +16,7 @@ def ingest_dag(contract: contracts.Contract) -> DAG:
     with DAG(
         dag_id=f"ingest__{contract.source}",
         description=contract.title["en"],
-        schedule=contract.schedule,
-        start_date=datetime(2026, 1, 1),
+        schedule=schedules.clock(contract.schedule),
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,

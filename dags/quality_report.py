@@ -1,7 +1,5 @@
 """The quality report: runs after the warehouse and after the release, also when they fail."""
 
-from datetime import datetime
-
 from airflow.sdk import DAG, AssetAny, task
 
 import assets
@@ -10,7 +8,6 @@ with DAG(
     dag_id="quality_report",
     description="Write the quality report",
     schedule=AssetAny(assets.WAREHOUSE_SETTLED, assets.RELEASE_SETTLED),
-    start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,

@@ -3,8 +3,6 @@
 Runs when the marts have a new publication.
 """
 
-from datetime import datetime
-
 from airflow.sdk import DAG, task
 
 import assets
@@ -13,7 +11,6 @@ with DAG(
     dag_id="release",
     description="Protect, judge and write the open datasets",
     schedule=[assets.MARTS],
-    start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,

@@ -4,22 +4,20 @@ Runs once every source has been looked at, and every night for sources that keep
 when nothing has changed since the last build.
 """
 
-from datetime import datetime
-
-from airflow.sdk import DAG, AssetAll, AssetOrTimeSchedule, CronTriggerTimetable, task
+from airflow.sdk import DAG, AssetAll, AssetOrTimeSchedule, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 import assets
+import schedules
 from statloom import contracts
+
+_ALL_SETTLED = AssetAll(*(assets.raw(source) for source in contracts.load_all()))
+_NIGHTLY = schedules.clock("30 3 * * *")
 
 with DAG(
     dag_id="warehouse",
     description="Harmonise, build the marts, judge them, publish them",
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("30 3 * * *", timezone="UTC"),
-        assets=AssetAll(*(assets.raw(source) for source in contracts.load_all())),
-    ),
-    start_date=datetime(2026, 1, 1),
+    schedule=AssetOrTimeSchedule(timetable=_NIGHTLY, assets=_ALL_SETTLED) if _NIGHTLY else _ALL_SETTLED,
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,

@@ -74,6 +74,11 @@ class Settings:
         return self.home / "airflow"
 
 
+def by_the_clock() -> bool:
+    """Say whether DAGs run by their schedules; ``STATLOOM_BY_THE_CLOCK=no`` leaves them to a person or a run."""
+    return os.environ.get("STATLOOM_BY_THE_CLOCK", "yes") != "no"
+
+
 def load() -> Settings:
     """Return the settings of this process, from the environment."""
     return Settings(

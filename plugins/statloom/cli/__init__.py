@@ -6,6 +6,7 @@ imported only when it is called, so that ``statloom status`` does not pay for db
 
 import argparse
 import importlib
+import signal
 import sys
 
 from statloom.errors import StatloomError
@@ -35,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
             module.configure(subparser)
             subparser.set_defaults(execute=module.execute)
     arguments = parser.parse_args(argv)
+    # So that what was started is stopped also when the command is.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return arguments.execute(arguments)
     except StatloomError as error:

@@ -1,6 +1,7 @@
 """``statloom run``: the main job, from starting the servers to the summary."""
 
 import argparse
+import os
 import sys
 
 from statloom import settings as settings_module
@@ -23,6 +24,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from statloom.services import stack
 
     here = settings_module.load()
+    # What this run starts must not begin scheduled runs of its own accord, beside those that it asks for.
+    os.environ["STATLOOM_BY_THE_CLOCK"] = "no"
     progress = Progress(sys.stdout)
     with stack.alone(here, progress.say), stack.running(here, progress.say) as parts:
         run.prepare()

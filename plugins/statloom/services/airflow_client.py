@@ -114,7 +114,7 @@ class AirflowClient:
         return "\n".join(_event(entry) for entry in answer["content"])
 
     def clear_leftovers(self) -> tuple[int, int]:
-        """Undo what a stopped run left: return how many runs were set to failed, and DAGs freed of queued
+        """Undo what a stopped run left: return how many runs were removed, and DAGs freed of queued
         events.
 
         Unfinished runs would go on beside the next one, and an asset event that waits in the queue of a DAG
@@ -124,7 +124,10 @@ class AirflowClient:
             run for state in UNFINISHED for run in self.pages("dags/~/dagRuns", "dag_runs", state=state)
         ]
         for run in unfinished:
-            self.patch(f"dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
+            path = f"dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
+            self.patch(path, {"state": "failed"})
+            # A run that is only set to failed still runs its teardowns, and these tell other DAGs to go on.
+            self.delete(path)
         freed = 0
         for dag in self.dags():
             path = f"dags/{dag['dag_id']}/assets/queuedEvents"

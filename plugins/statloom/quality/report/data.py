@@ -194,6 +194,27 @@ def _state(row: dict[str, Any], gate: dict[str, Any] | None, age: int | None, ma
 
 
 def _data_gaps(read: _Reader) -> dict[str, Any]:
-    """Return, by series and period, how many places of each level have a figure."""
-    rows = read.rows("select * from marts.data_gap", "marts.data_gap")
-    return {"rows": rows}
+    """Return a row for each series and level, with a cell for each period: None where there is no figure."""
+    found = read.rows(
+        """
+        select series_code, series_title as title, place_level, period, places, places_expected as expected, sources
+        from marts.data_gap where breakdown = '_T'
+        order by series_code, places_expected, period
+        """,
+        "marts.data_gap",
+    )
+    periods = sorted({row["period"] for row in found if row["places"]})
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for cell in found:
+        row = rows.setdefault(
+            (cell["series_code"], cell["place_level"]),
+            {
+                "series_code": cell["series_code"],
+                "title": cell["title"],
+                "place_level": cell["place_level"],
+                "cells": [None] * len(periods),
+            },
+        )
+        if cell["places"]:
+            row["cells"][periods.index(cell["period"])] = cell
+    return {"periods": periods, "rows": list(rows.values())}
