@@ -28,10 +28,12 @@ _PLAIN = (
 )
 
 
-def contract_files(folder: Path | None = None) -> dict[str, Path]:
+def contract_files(
+    folder: Path | None = None, *, broken: list[ContractError] | None = None
+) -> dict[str, Path]:
     """Return source → file of every contract below ``folder`` (default: dags/sources).
 
-    Raises ContractError when two files have the same name.
+    Two files of one name are a ContractError, raised, or added to ``broken`` where that is given.
     """
     folder = folder or settings.load().contracts
     found: dict[str, Path] = {}
@@ -39,9 +41,13 @@ def contract_files(folder: Path | None = None) -> dict[str, Path]:
         if path.name.startswith(("_", ".")):
             continue
         if path.stem in found:
-            raise ContractError(
+            error = ContractError(
                 f"{_name(path)}: there is another contract of this name, {_name(found[path.stem])}"
             )
+            if broken is None:
+                raise error
+            broken.append(error)
+            continue
         found[path.stem] = path
     return found
 
@@ -53,7 +59,7 @@ def load_all(folder: Path | None = None, *, broken: list[ContractError] | None =
     to it instead and the other contracts are returned, so that one source's mistake does not stop the others.
     """
     contracts = {}
-    for source, path in sorted(contract_files(folder).items()):
+    for source, path in sorted(contract_files(folder, broken=broken).items()):
         try:
             contracts[source] = load_file(path)
         except ContractError as error:

@@ -31,28 +31,27 @@ class Document:
         return self.lines.get(path, 1)
 
 
-class _Loader(yaml.SafeLoader):
+_PREFIX = "tag:yaml.org,2002:"
+_PLAIN = {_PREFIX + kind for kind in ("map", "seq", "str", "int", "float", "bool", "null")}
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """The scalars of YAML 1.2: NO, 01 and 2011-06-22 are text, as the people who write them mean."""
 
     yaml_implicit_resolvers: dict = {}  # noqa: RUF012 - PyYAML's own shape
-    file = ""
-
-    def compose_node(self, parent, index):
-        """Compose as PyYAML does, but refuse tags: they can run code."""
-        event = self.peek_event()
-        if getattr(event, "tag", None):
-            line = event.start_mark.line + 1
-            raise ContractError(f"{self.file}, line {line}: tags are not allowed ({event.tag})")
-        return super().compose_node(parent, index)
 
 
 for _tag, _pattern, _first in (
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
     ("null", r"^(?:~|null|Null|NULL|)$", "~nN"),
     ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
-    ("float", r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+    (
+        "float",
+        r"^[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)$",
+        "-+.0123456789",
+    ),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), [*_first, ""])
+    _Loader.add_implicit_resolver(_PREFIX + _tag, re.compile(_pattern), [*_first, ""])
 
 
 def parse(path: Path, name: str) -> Document:
@@ -72,9 +71,9 @@ def parse(path: Path, name: str) -> Document:
 def parse_text(text: str, name: str) -> Document:
     """As `parse`, from a string."""
     document = Document(name)
-    loader = _Loader(text)
-    loader.file = name
     try:
+        _refuse_deep(text, name)
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             raise ContractError(f"{name}: empty")
@@ -89,6 +88,15 @@ def parse_text(text: str, name: str) -> Document:
     return document
 
 
+def _refuse_deep(text: str, name: str) -> None:
+    """Raise when ``text`` is nested so deeply that the composer could run out of stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAXIMUM_DEPTH:
+            raise ContractError(f"{name}, line {event.start_mark.line + 1}: nested too deeply")
+
+
 def _construct(loader: yaml.SafeLoader, node: yaml.Node, path: Path_, document: Document):
     document.lines.setdefault(path, node.start_mark.line + 1)
     if len(path) > _MAXIMUM_DEPTH:
@@ -97,14 +105,21 @@ def _construct(loader: yaml.SafeLoader, node: yaml.Node, path: Path_, document: 
     document.nodes += 1
     if document.nodes > _MAXIMUM_NODES:
         raise ContractError(f"{document.file}: more than {_MAXIMUM_NODES:,} values")
+    if node.tag not in _PLAIN:
+        raise ContractError(
+            f"{document.file}, line {node.start_mark.line + 1}: tags are not allowed ({node.tag})"
+        )
     if isinstance(node, yaml.MappingNode):
         return _mapping(loader, node, path, document)
     if isinstance(node, yaml.SequenceNode):
         return [_construct(loader, child, (*path, i), document) for i, child in enumerate(node.value)]
-    if node.tag == "tag:yaml.org,2002:int":
-        return int(node.value)
-    if node.tag == "tag:yaml.org,2002:float":
-        return float(node.value)
+    try:
+        if node.tag == _PREFIX + "int":
+            return int(node.value)
+        if node.tag == _PREFIX + "float":
+            return float(node.value)
+    except ValueError:
+        raise ContractError(f"{document.file}, line {node.start_mark.line + 1}: {node.value!r}?") from None
     return loader.construct_object(node)
 
 

@@ -99,8 +99,6 @@ def resolve(contract: Contract, references: pd.DataFrame) -> pd.DataFrame:
         return references.assign(**dict.fromkeys(RESULT))
     from statloom import places
 
-    if not callable(getattr(places, "resolve", None)):  # until it is there
-        return references.assign(place_id=None, method="unresolved", score=None, margin=None, candidates="[]")
     levelled = references["place_level"] != ""
     found = places.resolve(
         references[levelled],

@@ -77,7 +77,7 @@ def _parsed(text: Path, form: Format, header: list[str], name: str, personal: bo
             ),
         )
     except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
+        if "Empty CSV" in str(error) or "Could not skip" in str(error):
             raise DeliveryError("a header and no rows", file=name) from None
         raise DeliveryError(f"not a delimited text: {str(error)[:300]}", file=name) from None
     rows = _row_numbers(table.num_rows, [number for number, _, _ in broken], form.header_row)
