@@ -258,7 +258,7 @@ def test_home_that_the_account_cannot_reach(home, capsys):
     settings = Settings(project=PROJECT, home=closed / ".statloom")
     try:
         found = server.ensure_running(settings, options=FAST)
-        said = capsys.readouterr().out
+        said = capsys.readouterr().err
         elsewhere = Path((settings.home / "postgres.location").read_text().strip())
         assert f"the database lies in {elsewhere}" in said
         assert not elsewhere.is_relative_to(closed)
@@ -267,7 +267,7 @@ def test_home_that_the_account_cannot_reach(home, capsys):
         server.stop(settings)
         again = server.ensure_running(settings, options=FAST)
         assert value(settings, again, "select count(*) from kept") == 0
-        assert capsys.readouterr().out == ""
+        assert capsys.readouterr().err == ""
 
         # Deleting the state folder, even while the server runs, is a fresh start.
         shutil.rmtree(settings.home)

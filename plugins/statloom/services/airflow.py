@@ -96,7 +96,7 @@ def stop(settings: Settings) -> bool:
 
 @contextlib.contextmanager
 def running(settings: Settings) -> Iterator[Airflow]:
-    """Give a running Airflow for the length of a ``with`` block; if this started it, its last user stops it."""
+    """Give a running Airflow for a ``with`` block; if this started it, its last user stops it."""
     with processes.lock(settings.run / "airflow.lock"):
         _clear_orphan(settings)
         users = processes.Users(settings.run / "airflow.users")

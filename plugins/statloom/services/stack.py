@@ -1,16 +1,21 @@
 """Everything that a run needs, started together: the warehouse's server, the demo's bodies, Airflow."""
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from statloom import processes
+from statloom.errors import StatloomError
 from statloom.services import airflow
 from statloom.services.airflow import AirflowClient
 from statloom.settings import Settings
-from statloom.warehouse import server, setup
+from statloom.warehouse import connection, overview, server, setup
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,15 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[Stack]:
             runs, events = client.clear_leftovers()
             if runs or events:
                 say(
-                    f"an earlier run was cut off: {runs} unfinished DAG runs and {events} waiting events cleared"
+                    f"an earlier run was cut off: {runs} unfinished DAG runs and "
+                    f"{events} waiting events cleared"
                 )
-        yield Stack(client, web.url, tuple(started))
+        try:
+            yield Stack(client, web.url, tuple(started))
+        finally:
+            # What `statloom status` says while nothing runs; a run that failed is no better without it.
+            with contextlib.suppress(SQLAlchemyError, StatloomError):
+                overview.remember(settings, connection.engine())
 
 
 @dataclass(frozen=True)
@@ -63,16 +74,27 @@ def bodies(settings: Settings, *, keep: bool = False) -> Bodies:
     Their addresses go into this process's environment as Airflow connections, for the processes it starts;
     connections that the environment already has are left alone.
     """
-    if not (settings.project / "demo" / "bodies").is_dir():
+    if (serve := _demo_server(settings)) is None:
         return Bodies(stop=lambda: None)
-    if str(settings.project) not in sys.path:
-        sys.path.insert(0, str(settings.project))
-    from demo.bodies import serve
-
     started = serve.start(settings, keep=keep)
     for name, uri in started.environment.items():
         os.environ.setdefault(name, uri)
     return Bodies(stop=started.stop)
+
+
+def stop_bodies(settings: Settings) -> bool:
+    """Stop the demo's bodies, whoever uses them; return whether any was running."""
+    serve = _demo_server(settings)
+    return bool(serve and serve.stop_all(settings))
+
+
+def _demo_server(settings: Settings) -> ModuleType | None:
+    """The demo's module that serves its bodies; it belongs to the project, not to the library."""
+    if not (settings.project / "demo" / "bodies").is_dir():
+        return None
+    if str(settings.project) not in sys.path:
+        sys.path.insert(0, str(settings.project))
+    return importlib.import_module("demo.bodies.serve")
 
 
 @contextlib.contextmanager

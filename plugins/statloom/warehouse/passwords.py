@@ -38,3 +38,15 @@ def of(settings: Settings, login: str, *, renew: bool = False) -> str:
             known[login] = secrets.token_urlsafe(24)
             processes.write_private(settings.secrets / "passwords.json", json.dumps(known, indent=2) + "\n")
     return known[login]
+
+
+def known(settings: Settings, login: str) -> str:
+    """Return the password of ``login``; raises StatloomError when there is none."""
+    given = os.environ.get(f"{login.upper()}_PASSWORD")
+    if given:
+        return given
+    found = load(settings).get(login)
+    if found is None:
+        file = settings.secrets / "passwords.json"
+        raise StatloomError(f"no password for {login}: neither {login.upper()}_PASSWORD nor {file} has one")
+    return found

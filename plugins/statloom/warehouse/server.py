@@ -25,6 +25,7 @@ import shutil
 import signal
 import socket as sockets
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -298,7 +299,8 @@ def _prepared_place(settings: Settings, account: _Account) -> _Place:
         root.chmod(0o711)
         print(
             f"account {account.name!r}, under which PostgreSQL runs, cannot reach {settings.home}: "
-            f"the database lies in {root}"
+            f"the database lies in {root}",
+            file=sys.stderr,
         )
         _pointer(settings).write_text(f"{root}\n")
     elif not root.exists():
