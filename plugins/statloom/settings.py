@@ -1,7 +1,7 @@
 """Where Statloom keeps its state, and how it is told otherwise.
 
-All state lives in one folder, ``.statloom`` beside the project unless ``STATLOOM_HOME`` names another. It can be
-deleted at any time while nothing runs; the next run begins anew.
+All state lives in one folder, ``.statloom`` beside the project unless ``STATLOOM_HOME`` names another. It can
+be deleted at any time while nothing runs; the next run begins anew.
 """
 
 import os
@@ -75,7 +75,7 @@ class Settings:
 
 
 def by_the_clock() -> bool:
-    """Say whether DAGs run by their schedules; ``STATLOOM_BY_THE_CLOCK=no`` leaves them to a person or a run."""
+    """Say whether DAGs run by their schedules; with ``STATLOOM_BY_THE_CLOCK=no`` they do not."""
     return os.environ.get("STATLOOM_BY_THE_CLOCK", "yes") != "no"
 
 

@@ -12,7 +12,7 @@ from statloom import contracts, settings
 _LOAD = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(dag_folder=sys.argv[1], include_examples=False)
+bag = DagBag(dag_folder=sys.argv[1])
 print("RESULT" + json.dumps({
     "errors": bag.import_errors,
     "dags": {

@@ -197,7 +197,8 @@ def _data_gaps(read: _Reader) -> dict[str, Any]:
     """Return a row for each series and level, with a cell for each period: None where there is no figure."""
     found = read.rows(
         """
-        select series_code, series_title as title, place_level, period, places, places_expected as expected, sources
+        select series_code, series_title as title, place_level, period, places, places_expected as expected,
+            sources
         from marts.data_gap where breakdown = '_T'
         order by series_code, places_expected, period
         """,
