@@ -107,7 +107,8 @@ class Prepared:
         if worst < 1e-9:
             return factor * scale
         raise SurveyError(
-            f"design, field calibration: no weights within the bounds reproduce the totals, off by up to {worst:.3g}"
+            "design, field calibration: no weights within the bounds reproduce the totals, "
+            f"off by up to {worst:.3g}"
         )
 
     def _distance(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

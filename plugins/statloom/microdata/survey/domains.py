@@ -61,6 +61,10 @@ class Domains:
         """Row → combination of all domain columns."""
         return self.combination[self.cell]
 
+    def inhabited(self) -> list[tuple[int, Partition]]:
+        """Return the partitions that have a domain, with their places."""
+        return [(place, partition) for place, partition in enumerate(self.partitions) if partition.domains]
+
 
 def build(structure: Structure, table: pa.Table, by: Sequence[Sequence[str]]) -> Domains:
     """Return the domains of ``by``; ``table`` holds its columns, one row a case.
@@ -101,7 +105,7 @@ def build(structure: Structure, table: pa.Table, by: Sequence[Sequence[str]]) ->
                 columns=tuple(columns),
                 values=tuple(reversed(labels)),
                 of_combination=domain,
-                domains=int(domain.max()) + 1,
+                domains=len(found),
                 cells=_cells(domain[base_combination], base_leaf),
             )
         )

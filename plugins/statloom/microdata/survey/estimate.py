@@ -41,15 +41,15 @@ def estimate(
 ) -> pd.DataFrame:
     """Estimate every estimand in every domain, with its uncertainty, always on the whole design.
 
-    ``data``: one row a case: a pandas DataFrame, a pyarrow Table, or the path of a Parquet file. ``design``,
-    ``estimands``: see `Design` and `Estimand`, or the mappings that YAML gives for them. ``by``: lists of
-    domain columns; ``[[], ["province"], ["province", "sex"]]`` gives the whole, each province, each province
-    by sex. A row with a missing domain column belongs to no domain of that list. ``level``: of the intervals.
-    ``degrees_of_freedom``: ``design`` (PSUs less strata of the whole design, for all domains; R:
-    ``confint(svyby(…), df = degf(design))``), ``domain`` (only PSUs and strata with a case of the domain; R:
-    ``degf(subset(design, …))``), or ``infinite`` (normal quantiles; R's default of ``confint``).
-    ``design_effect``: against simple random sampling ``without_replacement`` (R: ``deff=TRUE``) or
-    ``with_replacement`` (R: ``deff="replace"``).
+    ``data``: one row a case: a pandas DataFrame, a pyarrow Table, or the path of a Parquet file (or a folder
+    of them). ``design``, ``estimands``: see `Design` and `Estimand`, or the mappings that YAML gives for
+    them. ``by``: lists of domain columns; ``[[], ["province"], ["province", "sex"]]`` gives the whole, each
+    province, each province by sex. A row with a missing domain column belongs to no domain of that list.
+    ``level``: of the intervals. ``degrees_of_freedom``: ``design`` (PSUs less strata of the whole design, for
+    all domains; R: ``confint(svyby(…), df = degf(design))``), ``domain`` (only PSUs and strata with a case of
+    the domain; R: ``degf(subset(design, …))``), or ``infinite`` (normal quantiles; R's default of
+    ``confint``). ``design_effect``: against simple random sampling ``without_replacement`` (R: ``deff=TRUE``)
+    or ``with_replacement`` (R: ``deff="replace"``).
 
     Returns one row for each domain and estimand, in the order of ``by``, sorted domains, estimands; columns
     ``estimand, estimate, se, cv`` (se / |estimate|), ``ci_low, ci_high, deff, n`` (cases, unweighted),
@@ -124,7 +124,7 @@ def _linear(
         chosen = [targets[place] for place in group]
         sums = _named(source, chosen, lambda chosen=chosen: collapse(source, uncertainty, chosen))
         types = [target.estimand.type for target in chosen]
-        for number, partition in enumerate(domains.partitions):
+        for number, partition in domains.inhabited():
             results.put(number, group, estimate_linear(uncertainty, partition, sums, types, replaced))
 
 
@@ -138,7 +138,7 @@ def _order(
         infinite = np.flatnonzero(np.isinf(values))
         if len(infinite):
             raise SurveyError(f"{target.name}: infinite in row {infinite[0] + 1}")
-        for number, partition in enumerate(uncertainty.domains.partitions):
+        for number, partition in uncertainty.domains.inhabited():
             made = estimate_order(
                 uncertainty, partition, target.estimand, values, results.df, results.level, replaced
             )
@@ -230,7 +230,7 @@ def _labels(partition: Partition, name: str, repeats: int) -> pa.Array:
 
 
 def _one_type(parts: Sequence[pa.Array]) -> list[pa.Array]:
-    kind = next(part.type for part in parts if not pa.types.is_null(part.type))
+    kind = next((part.type for part in parts if not pa.types.is_null(part.type)), pa.null())
     return [part.cast(kind) for part in parts]
 
 

@@ -97,7 +97,8 @@ def estimate_order(
     if estimand.type in ("gini", "quintile_share_ratio") and (values[cases.known] < 0).any():
         row = int(np.flatnonzero(cases.known & (values < 0))[0])
         raise SurveyError(
-            f"estimand {estimand.name!r}: {estimand.type} needs values of 0 and above, found {values[row]:g} in row {row + 1}"
+            f"estimand {estimand.name!r}: {estimand.type} needs values of 0 and above, "
+            f"found {values[row]:g} in row {row + 1}"
         )
     if estimand.type == "poverty_rate":
         found, z, common, population = _poverty_rate(uncertainty, partition, estimand, cases)
@@ -178,7 +179,7 @@ def _quantile(
     def end(at: np.ndarray) -> np.ndarray:
         def of_domain(y: np.ndarray, w: np.ndarray, domain: int) -> float:
             p = at[domain, 0]
-            return sample_quantile(y, w, p, estimand.rule) if 0 <= p <= 1 else np.nan
+            return sample_quantile(y, w, p, estimand.rule, end=True) if 0 <= p <= 1 else np.nan
 
         return cases.each(weight, of_domain)[:, None]
 

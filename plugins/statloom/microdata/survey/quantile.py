@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def sample_quantile(y: np.ndarray, w: np.ndarray, p: float, rule: str = "math") -> float:
+def sample_quantile(y: np.ndarray, w: np.ndarray, p: float, rule: str = "math", end: bool = False) -> float:
     """Return the quantile of probability ``p`` of the values ``y`` (sorted upwards) with weights ``w`` (above
     0).
 
@@ -33,7 +33,9 @@ def sample_quantile(y: np.ndarray, w: np.ndarray, p: float, rule: str = "math") 
         last = len(y) - 1
     at = int(np.searchsorted(up_to, p * whole, side="right")) - 1
     if at < 0:
-        return float(y[0])
+        if not end:
+            return float(y[0])
+        at = 0
     after = min(at + 1, last)
     above, short = p - up_to[at] / whole, up_to[after] / whole - p
     if rule == "hf4":

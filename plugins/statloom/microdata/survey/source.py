@@ -4,6 +4,7 @@ Row order is kept in every pass, so sums are taken in the same order each time a
 figures to the last bit.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,8 +25,8 @@ _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|BIGNUM|D
 class Source:
     """Survey data that can be read several times, always in the same order of rows.
 
-    ``data``: a pandas DataFrame, a pyarrow Table, or the path of a Parquet file. ``columns``: its column
-    names. Raises SurveyError when it cannot be read or has no columns.
+    ``data``: a pandas DataFrame, a pyarrow Table, or the path of a Parquet file or of a folder of them.
+    ``columns``: its column names. Raises SurveyError when it cannot be read or has no columns.
     """
 
     def __init__(self, data: Any) -> None:
@@ -35,11 +36,15 @@ class Source:
         self._connection.execute("SET enable_progress_bar = false")
         self._data = data
         if isinstance(data, str | Path):
-            self.name = Path(data).name
-            if not Path(data).is_file():
+            path = Path(data)
+            self.name = path.name
+            if not path.exists():
                 raise SurveyError(f"{data}: no such file")
+            files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+            if not files:
+                raise SurveyError(f"{data}: a folder without Parquet files")
             try:
-                relation = self._connection.read_parquet(str(data))
+                relation = self._connection.read_parquet([str(file) for file in files])
                 relation.create_view("survey")
             except duckdb.Error as error:
                 raise SurveyError(f"{data}: cannot be read as Parquet: {_first_line(error)}") from None
@@ -116,12 +121,22 @@ class Source:
         """
         chosen = ", ".join(f"{expression} AS c{place}" for place, expression in enumerate(expressions))
         start = 0
+        pending: list[pa.RecordBatch] = []
         reader = self._run(f"SELECT {chosen} FROM survey").to_arrow_reader(rows)  # noqa: S608
         try:
-            for batch in reader:
-                stop = start + batch.num_rows
-                yield start, stop, [column.to_numpy(zero_copy_only=False) for column in batch.columns]
-                start = stop
+            for batch in itertools.chain(reader, [None]):
+                # Blocks are cut at the same rows whatever DuckDB hands over, so that sums never differ.
+                if batch is not None:
+                    pending.append(batch)
+                while pending and (batch is None or sum(part.num_rows for part in pending) >= rows):
+                    table = pa.Table.from_batches(pending).combine_chunks()
+                    block = table.slice(0, rows)
+                    pending = [] if table.num_rows <= rows else table.slice(rows).to_batches()
+                    if not block.num_rows:
+                        continue
+                    stop = start + block.num_rows
+                    yield start, stop, [_floats(column) for column in block.columns]
+                    start = stop
         except (duckdb.Error, pa.ArrowInvalid, OSError) as error:
             raise SurveyError(f"{self.name}: {_first_line(error)}") from None
 
@@ -141,6 +156,11 @@ class Source:
             return self._connection.sql(sql)
         except duckdb.Error as error:
             raise SurveyError(f"{self.name}: {_first_line(error)}") from None
+
+
+def _floats(column: pa.ChunkedArray) -> np.ndarray:
+    chunk = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return chunk.to_numpy(zero_copy_only=False)
 
 
 def _first_line(error: Exception) -> str:

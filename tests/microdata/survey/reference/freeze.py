@@ -36,7 +36,7 @@ def ask_r() -> dict:
     for case in cases():
         lines.append("options(survey.lonely.psu = 'fail')")
         lines.append(f"x <- read.csv('{data_file(case['data'])}', na.strings = '')")
-        lines.append(case["r"])
+        lines += [case["r"], case.get("then", "")]
         lines += [f"answer({{{check['r']}}})" for check in case["checks"]]
     with tempfile.NamedTemporaryFile("w", suffix=".R") as script:
         script.write("\n".join(lines))
