@@ -39,7 +39,10 @@ def make_contract(**changes):
     return build(data, sha256=str(hash(repr(sorted(data.items())))))
 
 
-CSV = "level,code,toilet,total\ncountry,NP,FLUSH,10\ncountry,NP,NONE,5\ndistrict,01,FLUSH,10\ndistrict,01,NONE,5\n"
+CSV = (
+    "level,code,toilet,total\n"
+    "country,NP,FLUSH,10\ncountry,NP,NONE,5\ndistrict,01,FLUSH,10\ndistrict,01,NONE,5\n"
+)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from statloom.landing.read.checks import maximum_bytes
 CONNECT_SECONDS = 10
 QUERY_SECONDS = 60
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
+_READ_ONLY = {"mode": "ro", "uri": "true"}
 _ROWS = 10_000
 
 
@@ -37,7 +38,12 @@ def fetch(contract: Contract, lookup: Lookup | None, folder: Path) -> Payload:
     url = _url(connection, contract.source)
     shown = url.render_as_string(hide_password=True)
     target = folder / f"{contract.source}.csv"
-    engine = _engine(url, settings.timeout_seconds or QUERY_SECONDS)
+    try:
+        engine = _engine(url, settings.timeout_seconds or QUERY_SECONDS)
+    except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
+        raise StatloomError(
+            f"{contract.source}: no driver for {url.drivername} is installed ({error})"
+        ) from None
     try:
         with full_disk_named(target), engine.connect() as opened:
             if opened.dialect.name == "postgresql":
@@ -46,10 +52,6 @@ def fetch(contract: Contract, lookup: Lookup | None, folder: Path) -> Payload:
                 _fetched(opened, settings.query, target, contract.source)
     except sqlalchemy.exc.DBAPIError as error:
         raise StatloomError(f"{contract.source}: {_reason(error, connection)} ({shown})") from None
-    except ImportError as error:
-        raise StatloomError(
-            f"{contract.source}: no driver for {url.drivername} is installed ({error})"
-        ) from None
     finally:
         engine.dispose()
     return Payload((Part(target.name, target, shown),), shown)
@@ -79,7 +81,7 @@ def query_problem(query: str) -> str | None:
 def _url(connection: Connection, source: str) -> sqlalchemy.URL:
     if connection.kind == "sqlite":
         path = connection.schema or connection.host or ""
-        return sqlalchemy.URL.create("sqlite", database=f"file:/{path.lstrip('/')}?mode=ro&uri=true")
+        return sqlalchemy.URL.create("sqlite", database=f"file:/{path.lstrip('/')}", query=_READ_ONLY)
     options = {k: v for k, v in connection.extra.items() if isinstance(v, str) and not k.startswith("__")}
     return sqlalchemy.URL.create(
         _DRIVERS.get(connection.kind, connection.kind),

@@ -26,7 +26,8 @@ def cells(contract: Contract, path: Path, name: str) -> Cells:
     try:
         _, meta = pyreadstat.read_dta(str(path), metadataonly=True, **options)
         dropped = {n for n, c in contract.columns.items() if not c.kept}
-        wanted = [n for n in meta.column_names if form.rename.get(n, n) not in dropped]
+        unread = [n for n in meta.column_names if form.rename.get(n, n) in dropped]
+        wanted = [n for n in meta.column_names if n not in unread]
         frame, meta = pyreadstat.read_dta(str(path), usecols=wanted, **options)
     except Exception as error:  # pyreadstat has one class for all, and lets some of its own bugs through
         raise DeliveryError(f"not a readable Stata file, or a truncated one ({error})", file=name) from None
@@ -40,11 +41,7 @@ def cells(contract: Contract, path: Path, name: str) -> Cells:
             columns[column] = _labelled(frame[column], labels)
         else:
             columns[column] = pa.Array.from_pandas(frame[column])
-    for column in set(meta.column_names) - set(columns):
-        columns[column] = pa.nulls(len(frame))
-    for skipped in dropped & set(contract.columns):
-        source = next((h for h, n in form.rename.items() if n == skipped), skipped)
-        columns.setdefault(source, pa.nulls(len(frame)))
+    columns |= {column: pa.nulls(len(frame)) for column in unread}
     return Cells(pa.table(columns), pa.array(range(1, len(frame) + 1), pa.int64()))
 
 

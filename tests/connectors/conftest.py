@@ -1,0 +1,3 @@
+from tests.landing.conftest import delivery
+
+__all__ = ["delivery"]
