@@ -1,43 +1,287 @@
 """Releases as they stand in the folder and before the portal role."""
 
+import json
+import sys
+import time
+
+import pandas as pd
 import pytest
 
 from statloom import release
+from statloom.errors import GateError, StatloomError
 from statloom.exports import checksums
-from tests.publication.marts import query
-from tests.release.country import publish_country
+from statloom.publication import publish
+from tests.publication import killing
+from tests.publication.marts import build, query, run
+from tests.release.country import contract, declare, publish_country
 
 pytestmark = pytest.mark.database
 
 
 def make(database, **options):
+    """Publish the country and release it."""
     publish_country(database.engine, **options)
+    return again(database)
+
+
+def again(database):
+    """Release what is published."""
     release.prepare(database.engine, run_id="test")
     return release.write(database.engine, run_id="test")
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def standing(open_data) -> list[str]:
+    return sorted(p.name for p in open_data.iterdir())
 
 
 def test_release_is_whole_and_shown(database):
     made = make(database)
     assert (made.release_id, made.changed) == (1, True)
-    files = sorted(p.relative_to(made.folder).as_posix() for p in made.folder.rglob("*") if p.is_file())
-    assert files == [
-        "README.md", "SHA256SUMS", "catalogue.json", "data/NP_POP.csv", "data/NP_POP.parquet", "data/NP_TOILET.csv",
-        "data/NP_TOILET.parquet", "datapackage.json", "index.html", "places.csv", "series.csv",
+    assert sorted(contents(made.folder)) == [
+        "README.md", "SHA256SUMS", "catalogue.json", "data/NP_POP.csv", "data/NP_POP.parquet",
+        "data/NP_TOILET.csv", "data/NP_TOILET.parquet", "datapackage.json", "index.html", "places.csv",
+        "series.csv",
     ]  # fmt: skip
     assert checksums.problems(made.folder) == []
+    assert standing(made.folder.parent) == ["1", "latest"]
     assert (made.folder.parent / "latest").resolve() == made.folder
     portal = database.engine_for("portal")
-    assert query(portal, "select release_id, publication_id, datasets, cells from open_data.release") == [(1, 1, 2, 112)]
+    released = "select release_id, publication_id, status, datasets, cells from open_data.release"
+    assert query(portal, released) == [(1, 1, "released", 2, 112)]
     assert query(portal, "select count(*), count(value) from open_data.observation") == [(112, 112)]
-    assert query(portal, "select series_code, title from open_data.dataset order by 1") == [
-        ("NP_POP", "Population"),
-        ("NP_TOILET", "Households without a toilet"),
+    assert query(portal, "select series_code, title, synthetic from open_data.dataset order by 1") == [
+        ("NP_POP", "Population", False),
+        ("NP_TOILET", "Households without a toilet", True),
+    ]
+    for table in ("release.cell", "release.candidate_cell", "marts.observation"):
+        with pytest.raises(Exception, match="permission denied"):
+            query(portal, f"select count(*) from {table}")
+
+
+def test_files_say_what_the_marts_say(database):
+    made = make(database)
+    csv = pd.concat(pd.read_csv(p, dtype={"place_code": str}) for p in made.folder.glob("data/*.csv"))
+    shown = query(
+        database.engine,
+        "select series_code, count(*), sum(value), sum(numerator), count(comment) from marts.observation "
+        "group by 1",
+    )
+    for series, rows, value, numerator, comments in shown:
+        of = csv[csv["series_code"] == series]
+        assert len(of) == rows
+        assert of["value"].sum() == pytest.approx(float(value), rel=1e-12)
+        assert of["numerator"].sum() == pytest.approx(float(numerator or 0))
+        assert of["comment"].notna().sum() == comments
+    package = json.loads((made.folder / "datapackage.json").read_text())
+    fields = {f["name"]: f for f in package["resources"][2]["schema"]["fields"]}
+    assert fields["value"] == {
+        "name": "value",
+        "type": "number",
+        "description": "The figure, in the series' unit.",
+    }
+    places = pd.read_csv(made.folder / "places.csv", dtype=str)
+    assert set(csv["place_id"]) <= set(places["place_id"])
+    assert dict(zip(places["place_id"], places["parent_code"], strict=True))["NP-2017:local_unit:100"] == "1"
+
+
+def test_same_publication_is_not_released_again(database):
+    first = make(database)
+    second = again(database)
+    assert (second.release_id, second.changed, second.folder) == (1, False, first.folder)
+    assert standing(first.folder.parent) == ["1", "latest"]
+
+
+def test_a_new_publication_or_rule_is_a_new_release(database):
+    first = make(database)
+    kept = contents(first.folder)
+    second = make(database, factor=2)
+    assert (second.release_id, second.changed) == (2, True)
+    assert contents(first.folder) == kept
+    assert (second.folder.parent / "latest").resolve() == second.folder
+    portal = database.engine_for("portal")
+    assert query(portal, "select distinct release_id from open_data.observation") == [(2,)]
+    assert query(portal, "select count(*) from open_data.release") == [(2,)]
+    declare(database.engine, "census", contract(0, licence="CC0-1.0"), {"NP_POP": "value"})
+    third = again(database)
+    assert (third.release_id, third.changed) == (3, True)
+    assert "CC0-1.0" in (third.folder / "datapackage.json").read_text()
+
+
+def test_same_publication_gives_the_same_bytes(database):
+    first = make(database)
+    kept = contents(first.folder)
+    # As if this release had never been: the same number on the same day.
+    run(database.engine, "delete from release.release")
+    first.folder.rename(first.folder.parent.parent / "kept")
+    second = again(database)
+    assert second.release_id == 1
+    assert contents(second.folder) == kept
+
+
+def test_small_cells_are_left_out_and_said_so(database):
+    made = make(database, minimum=12, units=40)
+    portal = database.engine_for("portal")
+    found = query(
+        portal,
+        "select comment, count(*), count(value), "
+        "count(coalesce(numerator, denominator, se, cv, ci_low, ci_high, n)) from open_data.observation "
+        "where obs_status = 'Q' group by 1 order by 1",
+    )
+    (primary, few, *nothing), (secondary, companions, *nothing_either) = found
+    assert (primary, nothing) == ("suppressed: fewer than 12 respondents", [0, 0])
+    assert (secondary, nothing_either) == ("suppressed: to protect another cell of the same table", [0, 0])
+    assert query(database.engine, "select count(*) from marts.observation where numerator < 12") == [(few,)]
+    assert few > 3
+    assert companions >= 1
+    csv = pd.read_csv(made.folder / "data/NP_TOILET.csv")
+    assert csv["value"].isna().sum() == few + companions
+    assert (csv.loc[csv["numerator"].notna(), "numerator"] >= 12).all()
+    released = "select cells_suppressed from open_data.release"
+    assert query(portal, released) == [(few + companions,)]
+    said = f"{few + companions} of 84 cells are left out"
+    assert said in (made.folder / "datapackage.json").read_text()
+
+
+def test_a_cell_that_its_neighbours_give_away_is_protected(database):
+    publish_country(database.engine, minimum=0)
+    declare(database.engine, "census", contract(50), {"NP_POP": "value"})
+    # One woman fewer than the minimum in one unit, where total and men are published.
+    run(
+        database.engine,
+        "update candidate.observation set value = 49 where series_code = 'NP_POP' and sex = 'F' "
+        "and place_code = '105' and period = '2011'",
+    )
+    publish(database.engine, run_id="test", code_version="abc")
+    again(database)
+    left_out = "select place_code, sex, comment from open_data.observation where value is null order by 1, 2"
+    cells = query(database.engine_for("portal"), left_out)
+    assert ("105", "F", "suppressed: fewer than 50 respondents") in cells
+    # A rectangle of women and men in two units is the least that hides one of them.
+    assert [sex for _, sex, _ in cells] == ["F", "M", "F", "M"]
+    assert len({place for place, _, _ in cells}) == 2
+    assert query(database.engine, "select sum(cells_recoverable) from release.candidate_dataset") == [(0,)]
+
+
+def test_a_release_with_a_recoverable_cell_is_refused(database):
+    publish_country(database.engine)
+    release.prepare(database.engine, run_id="test")
+    run(
+        database.engine,
+        "update release.candidate_dataset set cells_recoverable = 1 where series_code = 'NP_POP'",
+    )
+    with pytest.raises(StatloomError, match=r"can be computed from published totals .*NP_POP \(1\)"):
+        release.write(database.engine, run_id="test")
+    assert query(database.engine, "select count(*) from release.release") == [(0,)]
+
+
+def test_what_cannot_be_released_is_refused(database):
+    with pytest.raises(StatloomError, match="nothing is published yet"):
+        release.prepare(database.engine, run_id="test")
+    with pytest.raises(StatloomError, match="no release is prepared"):
+        release.write(database.engine, run_id="test")
+    publish_country(database.engine)
+    run(database.engine, "delete from landing.source where source_id = 'survey'")
+    with pytest.raises(StatloomError, match="figures of survey, which no contract declares"):
+        release.prepare(database.engine, run_id="test")
+    publish_country(database.engine)
+    release.prepare(database.engine, run_id="bad run")
+    run(
+        database.engine,
+        "insert into quality.gate_run (gate, subject, run_id, started_at, finished_at, passed, expectations, "
+        "failed, warned) values ('release', 'release', 'bad run', now(), now(), false, 3, 1, 0)",
+    )
+    with pytest.raises(GateError, match="gate did not pass in this run"):
+        release.write(database.engine, run_id="bad run")
+    build(database.engine, "place", "select 'X' as place_id, 'X' as place_code, 'X' as place_name, "
+          "null::text as place_name_ne, 'country' as place_level, 'NP-2017' as place_vintage, "
+          "null::text as parent_id", "place_id")  # fmt: skip
+    publish(database.engine, run_id="test", code_version="abc")
+    with pytest.raises(StatloomError, match=r"places that marts\.place lacks: NP-2017:country:NP"):
+        release.prepare(database.engine, run_id="test")
+
+
+def test_an_old_folder_is_never_written_over(database):
+    first = make(database)
+    run(database.engine, "delete from release.release")
+    second = again(database)
+    assert (second.release_id, second.changed) == (2, True)
+    assert standing(first.folder.parent) == ["1", "2", "latest"]
+
+
+@pytest.mark.timeout(120)
+def test_a_killed_writer_leaves_nothing_half_written(database):
+    first = make(database)
+    open_data = first.folder.parent
+    kept = contents(first.folder)
+    publish_country(database.engine, factor=2)
+    release.prepare(database.engine, run_id="test")
+    url = database.url().render_as_string(hide_password=False)
+    touching = {"open", "os.mkdir", "os.rename", "os.remove", "os.symlink", "os.chmod", "shutil.rmtree"}
+
+    def work(engine, steps):
+        def hook(event, arguments):
+            if event in touching and str(open_data) in str(arguments[0]):
+                steps()
+
+        sys.addaudithook(hook)
+        release.write(engine, run_id="test")
+
+    died, newest = 0, 1
+    portal = database.engine_for("portal")
+    for fatal in range(3, 1000, 13):
+        for engine in database._engines.values():
+            engine.dispose()
+        finished = killing.run(url, fatal, work)
+        visible = [name for name in standing(open_data) if not name.startswith(".")]
+        assert visible in (["1", "latest"], ["1", "2", "latest"])
+        for name in visible:
+            assert checksums.problems(open_data / name) == []
+        newest = query(portal, "select max(release_id) from open_data.release")[0][0]
+        assert query(portal, "select distinct release_id from open_data.observation") == [(newest,)]
+        if finished:
+            break
+        died += 1
+    assert died >= 8
+    done = release.write(database.engine, run_id="test")
+    assert done.release_id == 2
+    assert standing(open_data) == ["1", "2", "latest"]
+    assert (open_data / "latest").resolve() == done.folder
+    assert contents(first.folder) == kept
+    assert query(portal, "select release_id, status from open_data.release order by 1") == [
+        (1, "released"),
+        (2, "released"),
     ]
 
 
-def test_frictionless(database):
-    import subprocess, sys
-    made = make(database)
-    out = subprocess.run([sys.executable, "-m", "frictionless", "validate", "datapackage.json"], cwd=made.folder, capture_output=True, text=True)
-    print(out.stdout[-5000:], out.stderr[-3000:])
-    assert out.returncode == 0
+@pytest.mark.parametrize("link", [True, False], ids=["before the link", "before the row"])
+def test_complete_files_of_a_dead_writer_are_finished(database, monkeypatch, link):
+    publish_country(database.engine)
+    release.prepare(database.engine, run_id="test")
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "statloom.release.folder.point_latest" if link else "statloom.release.writer._show", die
+        )
+        with pytest.raises(KeyboardInterrupt):
+            release.write(database.engine, run_id="test")
+    portal = database.engine_for("portal")
+    assert query(portal, "select count(*) from open_data.release") == [(1 if link else 0,)]
+    done = release.write(database.engine, run_id="test")
+    assert (done.release_id, done.changed) == (1, False)
+    assert query(portal, "select count(*) from open_data.observation") == [(112,)]
+    assert (done.folder.parent / "latest").resolve() == done.folder
+
+
+def test_fast_enough(database):
+    publish_country(database.engine, units=400, years=20)
+    begun = time.perf_counter()
+    again(database)
+    assert query(database.engine, "select cells from release.release") == [(32160,)]
+    assert time.perf_counter() - begun < 15

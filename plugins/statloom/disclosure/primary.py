@@ -1,6 +1,7 @@
 """The primary rule: a cell from fewer than the declared minimum of respondents is left out."""
 
 REASON = "suppressed: fewer than {minimum} respondents"
+COMPANION_REASON = "suppressed: to protect another cell of the same table"
 
 
 def small(

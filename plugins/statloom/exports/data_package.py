@@ -114,4 +114,5 @@ def _licences(sources) -> list[dict]:
 
 
 def _sources(sources: list[Source]) -> list[dict]:
-    return [{"title": source.provenance or f"{source.title}, {source.custodian}"} for source in sources]
+    titles = (source.provenance or f"{source.title}, {source.custodian}" for source in sources)
+    return [{"title": title} for title in dict.fromkeys(titles)]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from statloom.publication import shapes
 from statloom.publication.sql import run
 
 DIMENSIONS = (
@@ -28,7 +29,7 @@ CELL = {
     "observation_key": "uuid",
     "series_code": "text",
     "indicator_code": "text",
-    "goal": "text",
+    "goal": "integer",
     "place_id": "text",
     "place_code": "text",
     "place_name": "text",
@@ -59,11 +60,16 @@ CELL = {
 DATASET = {
     "series_code": "text",
     "indicator_code": "text",
-    "goal": "text",
+    "goal": "integer",
     "title": "text",
     "title_ne": "text",
-    "description": "text",
+    "definition": "text",
+    "approximation": "text",
     "unit": "text",
+    "unit_title": "text",
+    "numerator_definition": "text",
+    "denominator_definition": "text",
+    "direction": "text",
     "sources": "text",
     "custodians": "text",
     "licences": "text",
@@ -76,13 +82,37 @@ DATASET = {
     "cells_recoverable": "bigint",
 }
 
+# Columns of marts.place that go out where it has them; parent_code is looked up.
+PLACE = {
+    "place_id": "text",
+    "place_code": "text",
+    "place_name": "text",
+    "place_name_ne": "text",
+    "place_level": "text",
+    "place_vintage": "text",
+    "place_type": "text",
+    "parent_id": "text",
+    "parent_code": "text",
+    "district_id": "text",
+    "province_id": "text",
+    "hlcit_code": "text",
+    "valid_from": "date",
+    "valid_to": "date",
+}
+
 
 def prepare_schema(connection: Connection) -> None:
-    """Make the tables and views of releases, where they are missing."""
-    complete = run(connection, "select to_regclass('open_data.dataset') is not null").scalar_one()
-    if not complete:
-        statements = (Path(__file__).parent / "schema.sql").read_text()
-        for name, columns in (("cell_columns", CELL), ("dataset_columns", DATASET)):
-            listed = ",\n    ".join(f"{column} {kind}" for column, kind in columns.items())
-            statements = statements.replace(f"{{{name}}}", listed)
-        run(connection, statements)
+    """Make the tables and views of releases where they are missing, and give them columns that are new."""
+    views = shapes.read(connection, "open_data", "v")
+    wanted = {"observation": CELL, "dataset": DATASET}
+    if all(
+        name in views and columns.keys() <= views[name].columns.keys() for name, columns in wanted.items()
+    ):
+        return
+    statements = (Path(__file__).parent / "schema.sql").read_text()
+    for name, columns in (("cell", CELL), ("dataset", DATASET)):
+        listed = ",\n    ".join(f"{column} {kind}" for column, kind in columns.items())
+        added = ", ".join(f"add column if not exists {column} {kind}" for column, kind in columns.items())
+        statements = statements.replace(f"{{{name}_columns}}", listed)
+        statements = statements.replace(f"{{{name}_additions}}", added)
+    run(connection, statements)

@@ -18,6 +18,7 @@ create table if not exists release.cell (
     {cell_columns},
     primary key (release_id, observation_key)
 );
+alter table release.cell {cell_additions};
 create index if not exists cell_series on release.cell (series_code, place_code, period);
 create index if not exists cell_place on release.cell (place_code, series_code);
 
@@ -27,6 +28,7 @@ create table if not exists release.dataset (
     {dataset_columns},
     primary key (release_id, series_code)
 );
+alter table release.dataset {dataset_additions};
 
 create or replace view open_data.release as
 select release_id, publication_id, status, released_at, folder, manifest_sha256, datasets, cells, cells_suppressed

@@ -22,9 +22,9 @@ def prepare(engine: Engine, *, run_id: str | None) -> None:
     """Write the current publication's cells, after disclosure control, to ``release.candidate_cell``.
 
     Columns: those of ``statloom.release.columns.CELL``; besides, ``minimum_respondents`` (the source's rule),
-    ``additive`` (a count of units) and ``suppressed``. ``release.candidate_dataset`` gets one row a series
-    (columns ``DATASET``). Raises StatloomError when nothing is published, a mart lacks a column, or a source
-    is unknown.
+    ``additive`` (a count of units), ``amount`` (what adds up) and ``suppressed``.
+    ``release.candidate_dataset`` gets one row a series (columns ``DATASET``). Raises StatloomError when
+    nothing is published, a mart lacks a column, or a source is unknown.
     """
     with engine.begin() as connection:
         # Two preparers would drop each other's tables.
@@ -34,13 +34,15 @@ def prepare(engine: Engine, *, run_id: str | None) -> None:
         publication_id = _publication(connection, marts)
         sources = _sources(connection)
         _cells(connection)
+        _leave_out(connection)
         _datasets(connection, marts["indicator"].columns)
         connection.execute(
             text(
                 "insert into release.candidate (publication_id, inputs_sha256, sources, run_id) "
-                "values (:publication_id, :inputs, cast(:sources as jsonb), :run_id) on conflict (only_row) do "
-                "update set publication_id = excluded.publication_id, inputs_sha256 = excluded.inputs_sha256, "
-                "sources = excluded.sources, run_id = excluded.run_id, prepared_at = now()"
+                "values (:publication_id, :inputs, cast(:sources as jsonb), :run_id) "
+                "on conflict (only_row) do update set publication_id = excluded.publication_id, "
+                "inputs_sha256 = excluded.inputs_sha256, sources = excluded.sources, "
+                "run_id = excluded.run_id, prepared_at = now()"
             ),
             {
                 "publication_id": publication_id,
@@ -107,14 +109,10 @@ def _cells(connection: Connection) -> None:
         denominator="o.denominator",
         is_count="coalesce(k.additive, true)",
     )
-    hidden = disclosure.REASON.format(minimum="%s")
-    shown = {
-        "preferred": "p.observation_key is not null",
-        "obs_status": "case when suppressed then 'Q' else o.obs_status end",
-        "comment": f"case when suppressed then format({literal(hidden)}, s.minimum_respondents) "
-        "else o.comment end",
-    } | {name: f"case when not suppressed then o.{name} end" for name in MEASURES}
-    columns = ", ".join(f"({shown.get(name, 'o.' + name)})::{kind} as {name}" for name, kind in CELL.items())
+    columns = ", ".join(
+        f"{'p.observation_key is not null' if name == 'preferred' else 'o.' + name}::{kind} as {name}"
+        for name, kind in CELL.items()
+    )
     run(
         connection,
         f"""
@@ -134,46 +132,78 @@ def _cells(connection: Connection) -> None:
             group by m.source_id, m.series_code
         )
         select {columns}, s.minimum_respondents,
-            coalesce(k.additive, true) and o.se is null and o.n is null as additive, suppressed
+            coalesce(k.additive, true) and o.se is null and o.n is null as additive,
+            coalesce(o.numerator, o.value)::double precision as amount, {small} as suppressed
         from marts.observation o
         join rules s using (source_id)
         left join kinds k using (source_id, series_code)
         left join (select distinct observation_key from marts.indicator_series) p using (observation_key)
-        cross join lateral (select {small} as suppressed) d
         """,
     )
     run(connection, "alter table release.candidate_cell add primary key (observation_key)")
+    lost = run(
+        connection,
+        "select distinct place_id from release.candidate_cell c "
+        "where not exists (select from marts.place p where p.place_id = c.place_id) order by 1 limit 3",
+    ).scalars()
+    if nowhere := ", ".join(lost):
+        raise StatloomError(f"marts.observation has figures of places that marts.place lacks: {nowhere}")
     run(connection, "create index on release.candidate_cell (series_code)")
     run(connection, "analyze release.candidate_cell")
 
 
-def _first(columns: dict[str, str], *wanted: str) -> str:
-    found = next((name for name in wanted if name in columns), None)
-    return f"i.{found}::text" if found else "null::text"
+def _leave_out(connection: Connection) -> None:
+    """Empty the cells that are left out, and companions that would give them away."""
+    run(connection, "alter table release.candidate_cell add comment_withheld text")
+    reason = disclosure.REASON.format(minimum="%s")
+    run(
+        connection,
+        "update release.candidate_cell "
+        f"set comment_withheld = format({literal(reason)}, minimum_respondents) where suppressed",
+    )
+    companions = (
+        f"update release.candidate_cell set suppressed = true, "
+        f"comment_withheld = {literal(disclosure.COMPANION_REASON)} "
+        f"where observation_key in (select companion::uuid from ({_leaks()}) l)"
+    )
+    # Each companion can be given away in its turn by another sum; every round leaves out at least one cell.
+    while run(connection, companions).rowcount:
+        pass
+    emptied = ", ".join(f"{name} = null" for name in MEASURES)
+    run(
+        connection,
+        f"update release.candidate_cell set {emptied}, amount = null, obs_status = 'Q', "
+        "comment = comment_withheld where suppressed",
+    )
+    run(connection, "alter table release.candidate_cell drop comment_withheld")
 
 
-def _datasets(connection: Connection, indicator: dict[str, str]) -> None:
-    leaks = disclosure.recoverable(
+def _leaks() -> str:
+    return disclosure.recoverable(
         "release.candidate_cell",
         "marts.place",
         dimensions=DIMENSIONS,
         apart=("series_code", "period", "time_detail", "source_id"),
     )
+
+
+def _datasets(connection: Connection, indicator: dict[str, str]) -> None:
+    described = {
+        name: f"i.{name}" if name in indicator else "null::text"
+        for name in list(DATASET)[list(DATASET).index("title") : list(DATASET).index("sources")]
+    }
     columns = {
         "series_code": "c.series_code",
         "indicator_code": "c.indicator_code",
         "goal": "c.goal",
-        "title": f"coalesce({_first(indicator, 'series_title', 'title')}, c.series_code)",
-        "title_ne": _first(indicator, "series_title_ne", "title_ne"),
-        "description": f"coalesce({_first(indicator, 'definition', 'series_definition', 'description')}, '')",
-        "unit": "c.unit",
-    }
+    } | described
+    columns |= {"title": f"coalesce({described['title']}, c.series_code)", "unit": "c.unit"}
     counted = ", ".join(f"c.{name}" for name in list(DATASET)[list(DATASET).index("sources") :])
     run(
         connection,
         f"""
         create table release.candidate_dataset as
-        with leaks as ({leaks}),
+        with leaks as ({_leaks()}),
         c as (
             select series_code, min(indicator_code) as indicator_code, min(goal) as goal, min(unit) as unit,
                 string_agg(distinct source_id, ', ') as sources, min(period_start)::text as period_start,

@@ -17,21 +17,12 @@ from statloom.publication.lock import alone
 from statloom.publication.sql import literal, names, run
 from statloom.release import folder, frames
 from statloom.release.about import texts
-from statloom.release.columns import CELL, DATASET, DIMENSIONS, prepare_schema
+from statloom.release.columns import CELL, DATASET, DIMENSIONS, PLACE, prepare_schema
 
 _LOCK = 0x72656C65
 GZIP_ABOVE = 20_000_000
 
 _ORDER = ("place_level", "place_vintage", "place_code", "period", *DIMENSIONS, "source_id", "source_level")
-_PLACE = {
-    "place_id": "text",
-    "place_code": "text",
-    "place_name": "text",
-    "place_level": "text",
-    "place_vintage": "text",
-    "parent_id": "text",
-    "parent_code": "text",
-}
 
 
 @dataclass(frozen=True)
@@ -193,12 +184,12 @@ def _datasets(connection: Connection, here: Path, sources: dict[str, Source]) ->
         dataset = Dataset(
             code=row["series_code"],
             title=row["title"],
-            description=row["description"],
-            unit=row["unit"] or "",
+            description=_definition(row),
+            unit=row["unit_title"] or row["unit"] or "",
             sources=tuple(sources[name] for name in row["sources"].split(", ")),
             title_ne=row["title_ne"],
             indicator_code=row["indicator_code"],
-            goal=row["goal"],
+            goal=str(row["goal"]) if row["goal"] is not None else None,
             period_start=row["period_start"],
             period_end=row["period_end"],
             place_levels=tuple(row["place_levels"].split(", ")),
@@ -225,6 +216,11 @@ def _datasets(connection: Connection, here: Path, sources: dict[str, Source]) ->
         )
 
 
+def _definition(row) -> str:
+    parts = (row["definition"], row["approximation"] and f"Approximation: {row['approximation']}")
+    return " ".join(part for part in parts if part)
+
+
 def _description(dataset: Dataset) -> str:
     parts = [dataset.description, f"Unit: {dataset.unit}." if dataset.unit else ""]
     if dataset.synthetic:
@@ -237,20 +233,21 @@ def _description(dataset: Dataset) -> str:
 
 
 def _places(connection: Connection, here: Path) -> Table:
+    mart = shapes.read(connection, "marts", "v")["place"]
+    columns = {name: kind for name, kind in PLACE.items() if name in mart.columns or name == "parent_code"}
+    selected = ", ".join("u.place_code" if name == "parent_code" else f"p.{name}" for name in columns)
     frame = frames.read(
         connection,
-        "select p.place_id, p.place_code, p.place_name, p.place_level, p.place_vintage, p.parent_id, "
-        "u.place_code as parent_code from marts.place p left join marts.place u on u.place_id = p.parent_id "
+        f"select {selected} from marts.place p left join marts.place u on u.place_id = p.parent_id "
         'order by p.place_id collate "C"',
-        _PLACE,
+        columns,
     )
-    described = shapes.read(connection, "marts", "v")["place"].column_comments
-    described = {"parent_code": "Code of the place that this one is part of."} | described
+    said = {"parent_code": "Code of the place that this one is part of."} | mart.column_comments
     return Table(
         name="places",
         title="Places",
         description="Every place that figures stand for: code, level, vintage, and the place it is part of.",
-        fields=fields_of(frame.schema, described, ("place_id", "place_level")),
+        fields=fields_of(frame.schema, said, ("place_id", "place_level")),
         key=("place_id",),
         file=checksums.describe(here, csv.write(frame, here / "places.csv"), csv.MEDIA_TYPE),
         references=(("parent_id", "", "place_id"),),
