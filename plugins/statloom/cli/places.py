@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "resolve",
         help="resolve the references in a CSV file",
         description="Resolve the references in a CSV file. The output has the columns of the file and "
-        "place_id, method, score, margin, candidates (JSON). Exit code 0 also when references stay unresolved.",
+        "place_id, method, score, margin, candidates (JSON); unresolved references are no error.",
     )
     resolve.add_argument("file", type=Path, metavar="FILE.csv")
     resolve.add_argument(
@@ -105,9 +105,10 @@ def _check(_arguments: argparse.Namespace) -> int:
     counts = registry.places.groupby(["place_vintage", "place_level"]).size()
     for (vintage, level), count in counts.items():
         print(f"{vintage} {level}: {count:,}")
+    codes, links = len(registry.seeds["place_code"]), len(registry.seeds["crosswalk"])
     print(
-        f"{len(registry.seeds['place_code']):,} codes in {len(registry.schemes)} schemes, "
-        f"{len(registry.names):,} names, {len(registry.seeds['crosswalk']):,} crosswalk links: they hold together"
+        f"{codes:,} codes in {len(registry.schemes)} schemes, {len(registry.names):,} names, "
+        f"{links:,} crosswalk links: they hold together"
     )
     stale = registry.stale_decisions()
     for decision in stale.itertuples():
@@ -134,12 +135,13 @@ def _review(arguments: argparse.Namespace) -> int:
     return walk(queue, seed=settings.load().dbt_project / "seeds" / "places" / "place_decision.csv")
 
 
-def walk(queue: list[dict], *, seed: Path, ask=input, today: datetime.date | None = None) -> int:
+def walk(queue: list[dict], *, seed: Path, ask=None, today: datetime.date | None = None) -> int:
     """Ask for a decision on each reference of ``queue`` and append it to the file ``seed``.
 
-    ``queue``: rows of ``places.place_reference``. ``ask`` gives the person's answer to a prompt. Returns the
-    exit code; stops at ``q`` or the end of input, keeping what was decided.
+    ``queue``: rows of ``places.place_reference``. ``ask`` (default: input) gives the person's answer to a
+    prompt. Returns the exit code; stops at ``q`` or the end of input, keeping what was decided.
     """
+    ask = ask or input
     registry = places.load(seed.parent)
     names = registry.places.set_index("place_id")["place_name"]
     reference = list(REFERENCE)
@@ -154,15 +156,13 @@ def walk(queue: list[dict], *, seed: Path, ask=input, today: datetime.date | Non
         print(
             f"\n[{number} of {len(queue)}] {row['source_id']}: {row['place_level']} in {row['place_scheme']}"
         )
-        print(
-            f"  code {row['place_code'] or '-'}, name {row['place_name'][:80] or '-'}, in {row['place_parent'] or '-'}"
-        )
+        said = [row[column][:80] or "-" for column in ("place_code", "place_name", "place_parent")]
+        print(f"  code {said[0]}, name {said[1]}, in {said[2]}")
         candidates = row["candidates"]
         for position, candidate in enumerate(candidates, start=1):
             likeness = "" if candidate["score"] is None else f", {candidate['score']}"
-            print(
-                f"  {position}  {candidate['place_name']} ({candidate['place_id']}: {candidate['why']}{likeness})"
-            )
+            why = f"{candidate['place_id']}: {candidate['why']}{likeness}"
+            print(f"  {position}  {candidate['place_name']} ({why})")
         try:
             chosen = _choose(ask, candidates, names)
             if chosen == "quit":

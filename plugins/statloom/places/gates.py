@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 COLUMNS = {
     "place_scheme": ("place_scheme", "title", "custodian", "valid_from", "valid_to", "source"),
@@ -85,7 +87,11 @@ class _Faults:
 
     def not_in(self, seed: str, column: str, known, what: str, *, may_be_empty: bool = False) -> None:
         values = self.seeds[seed][column]
-        wrong = ~values.isin(known) & (values != "")
+        among = pc.is_in(
+            pa.array(values),
+            value_set=pa.array(known if isinstance(known, pd.Series) else list(known), pa.large_string()),
+        )
+        wrong = ~pd.Series(among.to_numpy(zero_copy_only=False)) & (values != "")
         self.where(seed, wrong, column + " " + values + f" is not {what}")
         if not may_be_empty:
             self.empty(seed, column)
@@ -136,13 +142,10 @@ def _places(found: _Faults) -> None:
     twice = places["place_id"].duplicated()
     found.where("place", twice, "place_id " + places["place_id"] + " is used twice")
     start = places["place_vintage"] + ":" + places["place_level"] + ":"
-    wrong = [
-        not whole.startswith(part) or len(whole) == len(part)
-        for whole, part in zip(places["place_id"], start, strict=True)
-    ]
+    parts = places["place_id"].str.extract(r"^([^:]*:[^:]*:).", expand=False)
     found.where(
         "place",
-        pd.Series(wrong, dtype=bool),
+        parts.isna() | (parts != start),
         "place_id " + places["place_id"] + " is not <vintage>:<level>:<code> of its own row",
     )
     is_statistical = places["is_statistical"].str.lower()

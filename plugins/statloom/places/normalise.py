@@ -72,31 +72,34 @@ _SOUNDS_OF_LETTERS = (
 )
 _LATIN = str.maketrans(dict(pair.split("=") for pair in _SOUNDS_OF_LETTERS.split(" ")))
 
-# Applied in this order to Latin letters without spaces. RE2 has no look-around, hence the captured
-# neighbours.
+# Applied in this order to Latin letters without spaces; what is marked as a pattern is a regular expression.
+# RE2 has no look-around, hence the captured neighbours.
 _SOUNDS = (
-    ("ch+h*", "c"),
-    ("ph", "p"),
-    ("f", "p"),
-    ("sh+", "s"),
-    ("x", "ks"),
-    ("ck", "k"),
-    ("q", "k"),
-    ("z", "j"),
-    ("ow([bcdghjklmnprst]|$)", r"o\1"),
-    ("[wv]", "b"),
-    ("([bcdgjklmnprst])h+", r"\1"),
-    ("h([bcdgjklmnprst])", r"\1"),
-    ("h$", ""),
-    ("ee|ii", "i"),
-    ("oo|uu", "u"),
-    ("a[iy]", "e"),
-    ("[ao]u", "o"),
-    ("y", "i"),
-    ("m([bcdgjkpst])", r"n\1"),
-    ("ngg", "ng"),
+    ("pattern", "ch+", "c"),
+    ("letters", "ph", "p"),
+    ("letters", "f", "p"),
+    ("pattern", "sh+", "s"),
+    ("letters", "x", "ks"),
+    ("letters", "ck", "k"),
+    ("letters", "q", "k"),
+    ("letters", "z", "j"),
+    ("pattern", "ow([bcdghjklmnprst]|$)", r"o\1"),
+    ("pattern", "[wv]", "b"),
+    ("pattern", "([bcdgjklmnprst])h+", r"\1"),
+    ("pattern", "h([bcdgjklmnprst]|$)", r"\1"),
+    ("letters", "ee", "i"),
+    ("letters", "ii", "i"),
+    ("letters", "oo", "u"),
+    ("letters", "uu", "u"),
+    ("letters", "ai", "e"),
+    ("letters", "ay", "e"),
+    ("letters", "au", "o"),
+    ("letters", "ou", "o"),
+    ("letters", "y", "i"),
+    ("pattern", "m([bcdgjkpst])", r"n\1"),
+    ("letters", "ngg", "ng"),
 )
-_REPEATS = tuple((f"{letter}{letter}+", letter) for letter in "bcdeghijklmnoprstu")
+_REPEATED = "bcdeghijklmnoprstu"
 
 
 def normalise(names) -> pd.DataFrame:
@@ -114,8 +117,7 @@ def normalise(names) -> pd.DataFrame:
 
 
 def clean_codes(codes: pd.Series) -> pd.Series:
-    """Return codes as text without what spreadsheets add: blanks, '.0' of numbers stored as floats, other
-    digits.
+    """Return codes as text without what spreadsheets add: blanks, '.0' of floats, digits of other scripts.
 
     Missing values and 'nan' become ''. Leading zeros are kept as found.
     """
@@ -127,8 +129,7 @@ def clean_codes(codes: pd.Series) -> pd.Series:
         ["" if value is None or value != value else str(value)[:64] for value in codes], pa.string()
     )
     texts = pc.utf8_normalize(texts, "NFKC")
-    for digit, devanagari in enumerate(_DEVANAGARI_DIGITS):
-        texts = pc.replace_substring(texts, devanagari, str(digit))
+    texts = _western_digits(texts)
     texts = pc.replace_substring_regex(texts, r"[\p{Cf}\p{Cc}]", "")
     texts = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"\s+", " "))
     texts = pc.utf8_ltrim(texts, "'")
@@ -145,57 +146,97 @@ def forms(texts: pa.Array) -> pd.DataFrame:
     key = _sound(core)
     columns = {"folded": folded, "core": core, "key": key, "tokens": _in_order(core, key), "kind": kind}
     frame = pd.DataFrame({name: column.to_pandas().astype("str") for name, column in columns.items()})
+    return frame.assign(mixed=_mixed(core))
+
+
+def _mixed(core: pa.Array) -> np.ndarray:
+    mixed = np.zeros(len(core), dtype=bool)
+    foreign = pc.invert(pc.string_is_ascii(core))
     scripts = [
-        pc.match_substring_regex(core, pattern).to_numpy(zero_copy_only=False).astype(np.int8)
+        pc.match_substring_regex(pc.filter(core, foreign), pattern).to_numpy(zero_copy_only=False)
         for pattern in (r"\p{Latin}", r"\p{Devanagari}", _OTHER_SCRIPTS)
     ]
-    return frame.assign(mixed=sum(scripts) > 1)
+    mixed[foreign.to_numpy(zero_copy_only=False)] = np.sum(scripts, axis=0) > 1
+    return mixed
 
 
 def _in_order(core: pa.Array, key: pa.Array) -> pa.Array:
     several = pc.match_substring(core, " ")
-    if not pc.any(several).as_py():
-        return key
     words = [" ".join(sorted(text.split(" "))) for text in pc.filter(core, several).to_pylist()]
     return pc.replace_with_mask(key, several, _sound(pa.array(words, pa.string())))
 
 
+def _only(texts: pa.Array, chosen: pa.Array, change) -> pa.Array:
+    """Return ``texts`` with those that are ``chosen`` replaced by what ``change`` makes of them."""
+    if not pc.any(chosen).as_py():
+        return texts
+    return pc.replace_with_mask(texts, chosen, change(pc.filter(texts, chosen)))
+
+
 def _fold(texts: pa.Array) -> pa.Array:
-    texts = pc.utf8_lower(pc.utf8_normalize(texts, "NFKD"))
-    # Combining marks of Latin letters go; those of Devanagari are vowels and stay.
-    texts = pc.replace_substring_regex(texts, r"[\x{0300}-\x{036f}\p{Cf}]", "")
-    texts = pc.utf8_normalize(texts, "NFKC")
-    for digit, devanagari in enumerate(_DEVANAGARI_DIGITS):
-        texts = pc.replace_substring(texts, devanagari, str(digit))
+    texts = _only(texts, pc.invert(pc.string_is_ascii(texts)), _fold_letters)
+    texts = pc.utf8_lower(texts)
     texts = pc.replace_substring_regex(texts, r"[’'`ʼ]", "")
-    texts = pc.replace_substring_regex(texts, r"[^\p{L}\p{M}\p{N}]+", " ")
+    texts = _only(
+        texts,
+        pc.invert(pc.match_substring_regex(texts, "^(?:[a-z0-9]+ )*[a-z0-9]+$")),
+        lambda some: pc.replace_substring_regex(some, r"[^\p{L}\p{M}\p{N}]+", " "),
+    )
     return pc.utf8_trim_whitespace(texts)
 
 
+def _fold_letters(texts: pa.Array) -> pa.Array:
+    texts = pc.utf8_lower(pc.utf8_normalize(texts, "NFKD"))
+    # Combining marks of Latin letters go; those of Devanagari are vowels and stay.
+    texts = pc.replace_substring_regex(texts, r"[\x{0300}-\x{036f}\p{Cf}]", "")
+    return _western_digits(pc.utf8_normalize(texts, "NFKC"))
+
+
+def _western_digits(texts: pa.Array) -> pa.Array:
+    for digit, devanagari in enumerate(_DEVANAGARI_DIGITS):
+        texts = pc.replace_substring(texts, devanagari, str(digit))
+    return texts
+
+
+_ANY_KIND = "(?:^| )(?:" + "|".join(KINDS.values()) + ")(?: |$)"
+_NUMBER = r"^(?:no|number|nr|num|नं|नम्बर) ?([0-9]+)$"
+
+
 def _strip_kinds(folded: pa.Array) -> tuple[pa.Array, pa.Array]:
-    core = folded
+    """Return cores, and the kinds that were taken off."""
     kind = pa.array([""] * len(folded), pa.string())
+    chosen = pc.match_substring_regex(folded, _ANY_KIND)
+    if not pc.any(chosen).as_py():
+        return folded, kind
+    some = pc.filter(folded, chosen)
+    some_kind = pa.array([""] * len(some), pa.string())
     for name, words in KINDS.items():
         for pattern in (rf"^(.+?) (?:{words})$", rf"^(?:{words}) (.+)$"):
-            found = pc.and_(pc.match_substring_regex(core, pattern), pc.equal(kind, ""))
-            core = pc.if_else(found, pc.replace_substring_regex(core, pattern, r"\1"), core)
-            kind = pc.if_else(found, name, kind)
-    number = r"^(?:no|number|nr|num|नं|नम्बर) ?([0-9]+)$"
-    return pc.replace_substring_regex(core, number, r"\1"), kind
+            found = pc.and_(pc.match_substring_regex(some, pattern), pc.equal(some_kind, ""))
+            some = pc.if_else(found, pc.replace_substring_regex(some, pattern, r"\1"), some)
+            some_kind = pc.if_else(found, name, some_kind)
+    some = pc.replace_substring_regex(some, _NUMBER, r"\1")
+    return pc.replace_with_mask(folded, chosen, some), pc.replace_with_mask(kind, chosen, some_kind)
 
 
 def _sound(core: pa.Array) -> pa.Array:
-    has_devanagari = pc.match_substring_regex(core, r"\p{Devanagari}")
-    if pc.any(has_devanagari).as_py():
-        latin = pa.array([text.translate(_LATIN) for text in core.to_pylist()], pa.string())
-        latin = pc.replace_substring(pc.replace_substring(latin, "a~", ""), "~", "")
-        core = pc.if_else(has_devanagari, latin, core)
-    key = pc.replace_substring(core, " ", "")
-    for pattern, replacement in _SOUNDS:
-        key = pc.replace_substring_regex(key, pattern, replacement)
+    key = _only(core, pc.match_substring_regex(core, r"\p{Devanagari}"), _in_latin)
+    key = pc.replace_substring(key, " ", "")
+    for kind, pattern, replacement in _SOUNDS:
+        replace = pc.replace_substring if kind == "letters" else pc.replace_substring_regex
+        key = replace(key, pattern, replacement)
     first, rest = pc.utf8_slice_codeunits(key, 0, 1), pc.utf8_slice_codeunits(key, 1)
-    rest = pc.replace_substring(rest, "a", "")
-    key = pc.binary_join_element_wise(first, rest, "")
-    for pattern, replacement in _REPEATS:
-        key = pc.replace_substring_regex(key, pattern, replacement)
-    return key
+    key = pc.binary_join_element_wise(first, pc.replace_substring(rest, "a", ""), "")
+    twice = "|".join(letter * 2 for letter in _REPEATED)
+    return _only(key, pc.match_substring_regex(key, twice), _without_repeats)
+
+
+def _in_latin(texts: pa.Array) -> pa.Array:
+    latin = pa.array([text.translate(_LATIN) for text in texts.to_pylist()], pa.string())
+    return pc.replace_substring(pc.replace_substring(latin, "a~", ""), "~", "")
+
+
+def _without_repeats(keys: pa.Array) -> pa.Array:
+    for letter in _REPEATED:
+        keys = pc.replace_substring_regex(keys, letter + letter + "+", letter)
+    return keys

@@ -160,7 +160,7 @@ class Registry:
             (self.index.get_indexer(more["place_id"]), more["place_name"]),
         ]
         position = np.concatenate([positions for positions, _ in listed])
-        texts = pa.concat_arrays([pa.array(names, pa.string()) for _, names in listed])
+        texts = pa.array(np.concatenate([names.to_numpy(dtype=object) for _, names in listed]), pa.string())
         frame = forms(texts).drop(columns=["kind", "mixed"]).assign(position=position)
         frame = frame[frame["core"] != ""].drop_duplicates(["position", "folded"])
         frame = frame.sort_values("position", kind="stable", ignore_index=True)
