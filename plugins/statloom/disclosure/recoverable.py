@@ -2,7 +2,7 @@
 published.
 
 This looks at one sum at a time. It does not solve the sums together: it finds the plain leaks and proves no
-safety. docs/decisions/0020-disclosure-first-release.md says what that means.
+safety. docs/decisions/0011-disclosure-in-the-first-release.md says what that means.
 """
 
 # ruff: noqa: S608  relations and columns are named by the calling module, never by data
