@@ -29,7 +29,6 @@ class Bindings:
 
     batch: str
     placed: str | None = None
-    placed_query: str | None = None  # what the relation of {placed} is to be made from, before it is used
     place: str | None = None
     previous: str | None = None
     table: str | None = None

@@ -1,33 +1,40 @@
-"""Great Expectations, quiet and offline: the one place where it is imported and set up."""
+"""Great Expectations, quiet and offline: the one place where it is set up."""
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Read when the package is imported: no anonymous statistics leave the machine.
 os.environ["GX_ANALYTICS_ENABLED"] = "False"
 
 import great_expectations as gx
+import psycopg
 from great_expectations.data_context.types.base import ProgressBarsConfig
-from sqlalchemy import Engine
+from sqlalchemy import Engine, StaticPool
 
 logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
-
 # A delivery is judged just after it was loaded, before PostgreSQL has counted its rows. Nested loops are what
 # it would then choose and regret; every check reads whole tables anyway.
-SESSION = "-c enable_nestloop=off -c jit=off -c application_name=statloom-gate"
+SESSION = "-c enable_nestloop=off -c jit=off -c temp_buffers=64MB -c application_name=statloom-gate"
 
 
-def datasource(engine: Engine):
-    """Return a datasource of a new ephemeral context on the database of ``engine``.
+@contextmanager
+def datasource(engine: Engine) -> Iterator:
+    """Give a datasource of a new ephemeral context on the database of ``engine``, closed after the block.
 
-    Nothing is written to disk. The datasource has a connection pool of its own; ``close`` it after use.
+    Nothing is written to disk. All that Great Expectations asks goes over one connection of its own, so that
+    temporary tables made with ``datasource.get_execution_engine().engine`` are there for every check.
     """
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    return context.data_sources.add_postgres(
-        "warehouse",
-        connection_string=engine.url.render_as_string(hide_password=False),
-        create_temp_table=False,
-        kwargs={"pool_size": 1, "max_overflow": 0, "connect_args": {"options": SESSION}},
-    )
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, options=SESSION) as connection:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+        yield context.data_sources.add_postgres(
+            "warehouse",
+            # The connection comes from the creator; this says only what kind it is.
+            connection_string="postgresql+psycopg://gate@localhost/warehouse",
+            create_temp_table=False,
+            kwargs={"poolclass": StaticPool, "creator": lambda: connection},
+        )

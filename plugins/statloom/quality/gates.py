@@ -6,20 +6,22 @@ A gate judges the rows of a delivery (`raw`), the candidate marts (`marts`) or w
 
 # ruff: noqa: S608  (identifiers and values are quoted by statloom.quality.sql; conditions are the suites' own)
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from great_expectations.core.expectation_validation_result import (
     ExpectationSuiteValidationResult,
     ExpectationValidationResult,
 )
+from great_expectations.datasource.fluent.interfaces import TestConnectionError
 from great_expectations.expectations import UnexpectedRowsExpectation
 from sqlalchemy import Engine, text
 
 from statloom import contracts
 from statloom.errors import GateError
-from statloom.quality import context, contract_suite, pages, placing, results, sql, suites
+from statloom.quality import context, contract_suite, delivery, pages, results, sql, suites
 from statloom.quality.bindings import Bindings, bound
 from statloom.quality.expectations.base import OwnExpectation, RelationExpectation
 from statloom.quality.expectations.metrics import EXAMPLES
@@ -54,33 +56,30 @@ def judge(
     """Judge ``subject`` at ``gate`` and write down what was found.
 
     ``raw``: ``subject`` is a source, ``delivery_id`` its delivery. ``marts``, ``release``: all suites of
-    that gate. The gate passes when every expectation of severity `fail` is met and no table has more
-    warnings than its budget. Raises GateError when there is nothing to judge by, or a suite is not valid;
-    the data are then not judged.
+    that gate. The gate passes when every expectation of severity `fail` is met and no table has more warnings
+    than its budget. Raises GateError when there is nothing to judge by, or a suite is not valid: nothing is
+    judged then.
     """
     if gate not in GATES:
         raise GateError(f"there is no gate {gate!r}; the gates are {', '.join(GATES)}")
     started_at = datetime.now(UTC)
-    subjects = list(_raw(subject, delivery_id, engine) if gate == "raw" else _tables(gate))
+    subjects = [_raw(subject, delivery_id, engine)] if gate == "raw" else _tables(gate)
     if not subjects:
         raise GateError(f"gate {gate}: no suites are declared, so nothing would be judged")
     found, over_budget, validations = [], [], []
-    datasource = context.datasource(engine)
-    try:
-        for suite, bindings in subjects:
-            validation = _validate(datasource, suite, bindings)
-            judged = results.collect(suite, bindings.table_name, validation, bindings)
+    with context.datasource(engine) as datasource:
+        for each in subjects:
+            validation = _validate(datasource, each)
+            judged = results.collect(each.suite, each.bindings, validation)
             found += judged
             validations.append(validation)
-            warnings = sum(not r.passed and not r.fails_gate for r in judged)
-            if warnings > suite.warning_budget:
+            warnings = sum(r.warns for r in judged)
+            if warnings > each.suite.warning_budget:
                 over_budget.append(
-                    f"{bindings.table_name}: {warnings} warnings, and the budget is {suite.warning_budget}"
+                    f"{each.bindings.table_name}: {warnings} warnings,"
+                    f" and the budget is {each.suite.warning_budget}"
                 )
-    finally:
-        datasource.get_execution_engine().close()
-    failed = sum(r.fails_gate for r in found)
-    warned = sum(not r.passed and not r.fails_gate for r in found)
+    failed, warned = sum(r.fails_gate for r in found), sum(r.warns for r in found)
     passed = not failed and not over_budget
     gate_run_id = _write(
         engine,
@@ -101,7 +100,18 @@ def judge(
     return GateResult(passed, failed, warned, gate_run_id, _message(gate, subject, found, over_budget))
 
 
-def _raw(source: str, delivery_id: int | None, engine: Engine) -> Iterable[tuple[Suite, Bindings]]:
+@dataclass(frozen=True)
+class _Subject:
+    """One table and its suite. ``prepare`` makes a table of the judging connection first."""
+
+    suite: Suite
+    bindings: Bindings
+    schema: str | None
+    table: str
+    prepare: Callable[..., None] | None = None
+
+
+def _raw(source: str, delivery_id: int | None, engine: Engine) -> _Subject:
     if delivery_id is None:
         raise GateError(f"gate raw: {source}: a delivery must be named")
     contract = contracts.load(source)
@@ -111,75 +121,84 @@ def _raw(source: str, delivery_id: int | None, engine: Engine) -> Iterable[tuple
         previous = connection.scalar(
             text(
                 "select max(delivery_id) from landing.delivery"
-                " where source_id = :source and status = 'accepted' and delivery_id <> :delivery_id"
+                " where source_id = :source and status = 'accepted' and delivery_id < :delivery_id"
             ),
             {"source": source, "delivery_id": delivery_id},
         )
-    batch = f"(select * from {table} where _delivery_id = {int(delivery_id)})"
-    yield (
-        suite,
-        Bindings(
-            batch=batch,
-            placed=placing.PLACED,
-            placed_query=placing.query(contract, batch),
-            place=placing.PLACES,
-            previous=f"(select * from {table} where _delivery_id = {int(previous or -1)})",
-            table=sql.literal(table),
-            table_name=f"raw.{source}",
-            delivery_id=delivery_id,
-            example_columns=suite.example_columns,
-            key_columns=("_row_number", *contract.raw_key),
-            hidden_columns=frozenset(
-                n for n, c in contract.columns.items() if c.role == "personal_identifier"
-            ),
-        ),
+    rows = f"(select * from {table} where _delivery_id = {int(delivery_id)})"
+    bindings = Bindings(
+        batch=delivery.BATCH,
+        placed=delivery.BATCH,
+        place=delivery.PLACES,
+        previous=f"(select * from {table} where _delivery_id = {int(previous or -1)})",
+        table=sql.literal(table),
+        table_name=f"raw.{source}",
+        delivery_id=delivery_id,
+        example_columns=suite.example_columns,
+        key_columns=("_row_number", *contract.raw_key),
+        hidden_columns=frozenset(n for n, c in contract.columns.items() if c.role == "personal_identifier"),
+    )
+    return _Subject(
+        suite, bindings, None, delivery.BATCH, partial(delivery.prepare, contract=contract, rows=rows)
     )
 
 
-def _tables(gate: str) -> Iterable[tuple[Suite, Bindings]]:
-    schema = SCHEMAS[gate]
+def _tables(gate: str) -> list[_Subject]:
+    subjects = []
     for suite in suites.find(gate, gate):
-        table = sql.name(schema, suite.table)
-        yield (
-            suites.with_owner(suite, OWNER),
-            Bindings(
-                batch=table,
-                placed="(select *, place_id as _place_id, place_level as _place_level,"
-                f" place_name as _place_name from {table})",
-                place="places.place",
-                table=sql.literal(table),
-                table_name=f"{schema}.{suite.table}",
-                example_columns=suite.example_columns,
-                key_columns=suite.example_columns,
-            ),
+        # A table of another schema is named with it.
+        schema, _, name = suite.table.rpartition(".")
+        schema = schema or SCHEMAS[gate]
+        table = sql.name(schema, name)
+        bindings = Bindings(
+            batch=table,
+            placed="(select *, place_id as _place_id, place_level as _place_level,"
+            f" place_name as _place_name from {table})",
+            place="places.place",
+            table=sql.literal(table),
+            table_name=f"{schema}.{name}",
+            example_columns=suite.example_columns,
+            key_columns=suite.example_columns,
         )
+        subjects.append(_Subject(suites.with_owner(suite, OWNER), bindings, schema, name))
+    return subjects
 
 
-def _validate(datasource, suite: Suite, bindings: Bindings) -> ExpectationSuiteValidationResult:
+def _validate(datasource, subject: _Subject) -> ExpectationSuiteValidationResult:
     """Return the results of a suite.
 
     First everything with as little work as possible: Great Expectations' own only say yes or no. Of these,
     the few that were not met are then asked for counts and examples.
     """
-    built = suites.build(suite)
-    asset = datasource.add_query_asset(suite.name, query=f"select * from {bindings.batch} as batch")
-    batch = asset.add_batch_definition_whole_table("all").get_batch()
+    built = suites.build(subject.suite)
+    bindings = subject.bindings
     with bound(bindings):
-        if bindings.placed_query and any(_needs_places(e) for e in built.expectations):
-            placing.prepare(datasource, bindings.placed_query)
+        if subject.prepare:
+            with datasource.get_execution_engine().engine.begin() as connection:
+                subject.prepare(connection, places=any(_needs_places(e) for e in built.expectations))
+        batch = _batch(datasource, subject)
         validation = batch.validate(built, result_format="BOOLEAN_ONLY")
         for index, result in enumerate(validation.results):
             expectation = built.expectations[result.expectation_config.meta["position"] - 1]
             # One broken expectation breaks all that were bundled with it: each is asked again, alone.
-            broken = _broken(result)
-            if broken or (not result.success and not isinstance(expectation, OwnExpectation)):
+            if _broken(result) or (not result.success and not isinstance(expectation, OwnExpectation)):
                 detailed = _detailed(expectation, bindings)
                 validation.results[index] = batch.validate(expectation, result_format=detailed)
     return validation
 
 
+def _batch(datasource, subject: _Subject):
+    try:
+        asset = datasource.add_table_asset(
+            subject.suite.name, table_name=subject.table, schema_name=subject.schema
+        )
+    except TestConnectionError as error:
+        raise GateError(f"{subject.bindings.table_name}: cannot be read: {error}") from error
+    return asset.add_batch_definition_whole_table("all").get_batch()
+
+
 def _needs_places(expectation) -> bool:
-    return isinstance(expectation, RelationExpectation) and "{place" in expectation.query()
+    return isinstance(expectation, RelationExpectation) and "{place" in expectation.relation()
 
 
 def _broken(result: ExpectationValidationResult) -> bool:

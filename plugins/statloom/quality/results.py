@@ -38,10 +38,13 @@ class Result:
         """True when the gate cannot pass with this result."""
         return not self.passed and (self.broken or self.check.severity == "fail")
 
+    @property
+    def warns(self) -> bool:
+        """True when it was not met and the gate can pass all the same."""
+        return not self.passed and not self.fails_gate
 
-def collect(
-    suite: Suite, table: str, validation: ExpectationSuiteValidationResult, bindings: Bindings
-) -> list[Result]:
+
+def collect(suite: Suite, bindings: Bindings, validation: ExpectationSuiteValidationResult) -> list[Result]:
     """Return a result for each check of ``suite``, in its order.
 
     What a hidden column holds is removed from ``validation`` too. Raises GateError when the number of
@@ -59,7 +62,7 @@ def collect(
             f" not judged: {missing or 'none'}"
         )
     return [
-        _result(suite, table, check, by_position[position], bindings)
+        _result(suite, check, by_position[position], bindings)
         for position, check in enumerate(suite.checks, start=1)
     ]
 
@@ -101,9 +104,8 @@ def write(connection: Connection, gate_run_id: int, results: list[Result]) -> No
     )
 
 
-def _result(
-    suite: Suite, table: str, check: Check, result: ExpectationValidationResult, bindings: Bindings
-) -> Result:
+def _result(suite: Suite, check: Check, result: ExpectationValidationResult, bindings: Bindings) -> Result:
+    table = bindings.table_name
     passed = bool(result.success)
     exception = _exception(result)
     if _mentions_hidden(check, bindings):
@@ -141,7 +143,9 @@ def _message(table, check, checked, unexpected, observed, examples) -> str:
 
 def _words(example) -> str:
     if isinstance(example, dict):
-        return ", ".join(f"{key}={_short(value)}" for key, value in example.items() if value is not None)
+        return ", ".join(
+            f"{key}={_short(value)}" for key, value in example.items() if value not in (None, "_T")
+        )
     return _short(example)
 
 

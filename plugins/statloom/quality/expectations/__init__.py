@@ -21,7 +21,11 @@ from statloom.quality.expectations.agreement import (
     ExpectValuesNearPeers,
 )
 from statloom.quality.expectations.completeness import ExpectAllPlacesToReport
-from statloom.quality.expectations.rows import ExpectPartNotGreaterThanWhole, ExpectRowsToSatisfy
+from statloom.quality.expectations.rows import (
+    ExpectPartNotGreaterThanWhole,
+    ExpectQueryToFindNothing,
+    ExpectRowsToSatisfy,
+)
 from statloom.quality.expectations.structure import ExpectColumnsToHaveTypes, ExpectKeysToBeUnique
 from statloom.quality.expectations.timeliness import ExpectDeliveryToBeFresh, ExpectSourcesToBeFresh
 
@@ -37,6 +41,7 @@ __all__ = [
     "ExpectParentsToLieAmongChildren",
     "ExpectPartNotGreaterThanWhole",
     "ExpectPartsToAddUpToTotal",
+    "ExpectQueryToFindNothing",
     "ExpectRowsToSatisfy",
     "ExpectSourcesToAgree",
     "ExpectSourcesToBeFresh",

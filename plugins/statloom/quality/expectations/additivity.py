@@ -55,7 +55,7 @@ class ExpectPartsToAddUpToTotal(RelationExpectation):
 
     order_by: ClassVar[str | None] = "abs(difference) desc"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each group, with total and sum of parts."""
         column, value, by = sql.name(self.column), sql.name(self.value), sql.names(self.by)
         total = f"{column} = {sql.literal(self.total)}"
@@ -94,7 +94,7 @@ class ExpectNoPartToExceedTheTotal(RelationExpectation):
     counted: ClassVar[str] = "rows"
     order_by: ClassVar[str | None] = "value - total desc"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each category but the total, with the total of its group."""
         column, value, by = sql.name(self.column), sql.name(self.value), sql.names(self.by)
         is_total = f"{column} = {sql.literal(self.total)}"
@@ -125,7 +125,7 @@ class ExpectNoCategoryToBeTheTotal(RelationExpectation):
     counted: ClassVar[str] = "rows"
     order_by: ClassVar[str | None] = "value desc"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each value of a group, with the sum of the others."""
         value, by = sql.name(self.value), sql.names(self.by)
         return (
@@ -159,7 +159,7 @@ class ExpectChildrenToAddUpToParents(RelationExpectation):
 
     order_by: ClassVar[str | None] = "abs(difference) desc"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each parent and group, with its figure and the sum of its children's."""
         value = sql.name(self.value)
         by = "".join(f", {sql.name(column)}" for column in self.by)
@@ -178,8 +178,7 @@ class ExpectChildrenToAddUpToParents(RelationExpectation):
             f" group by ancestor_id{by})"
             f" select *, children - parent as difference,"
             f" {_apart('parent', 'children', self.tolerance, self.tolerance_absolute)} as unexpected"
-            f" from (select max(place) as place{by}, sum(parent) as parent, sum(children) as"
-            " children, parent_id"
+            f" from (select max(place) as place{by}, sum(parent) as parent, sum(children) as children"
             f" from both_levels group by parent_id{by}) as compared"
             " where parent is not null and children is not null"
         )
@@ -200,7 +199,7 @@ class ExpectParentsToLieAmongChildren(RelationExpectation):
 
     order_by: ClassVar[str | None] = "greatest(lowest - parent, parent - highest) desc"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each parent and group, with the extremes of its children."""
         value = sql.name(self.value)
         by = "".join(f", {sql.name(column)}" for column in self.by)
@@ -239,7 +238,7 @@ class ExpectSumsToEqualThoseOf(RelationExpectation):
 
     order_by: ClassVar[str | None] = "abs(coalesce(here, 0) - coalesce(there, 0)) desc"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each group of either table, with both sums."""
         by, other = sql.names(self.by), sql.name(*self.table.split("."))
         value, other_value = sql.name(self.value), sql.name(self.other_value or self.value)

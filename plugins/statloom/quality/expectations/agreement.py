@@ -23,7 +23,7 @@ class ExpectSourcesToAgree(RelationExpectation):
 
     order_by: ClassVar[str | None] = "highest - lowest desc"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each group that has several sources."""
         value, source, by = sql.name(self.value), sql.name(self.source), sql.names(self.by)
         return (
@@ -53,7 +53,7 @@ class ExpectValuesNearOwnHistory(RelationExpectation):
     counted: ClassVar[str] = "changes"
     order_by: ClassVar[str | None] = "abs(value - before) desc"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each figure that has one before it."""
         value, by, period = sql.name(self.value), sql.names(self.by), sql.name(self.period)
         return (
@@ -83,7 +83,7 @@ class ExpectValuesNearPeers(RelationExpectation):
     counted: ClassVar[str] = "figures"
     order_by: ClassVar[str | None] = "greatest(value - upper_quartile, lower_quartile - value) desc"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each figure, with the quartiles of its peers."""
         value, by, label = sql.name(self.value), sql.names(self.by), sql.names(self.label)
         same = " and ".join(f"peer.{sql.name(c)} = figure.{sql.name(c)}" for c in self.by)
@@ -113,7 +113,7 @@ class ExpectCategoriesToBeUnchanged(RelationExpectation):
     counted: ClassVar[str] = "categories"
     order_by: ClassVar[str | None] = "category"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each category of either delivery."""
         column = sql.name(self.column)
         return (

@@ -103,12 +103,12 @@ class RelationExpectation(OwnExpectation, ABC):
     order_by: ClassVar[str | None] = None
 
     @abstractmethod
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return the query, with placeholders of `statloom.quality.bindings`."""
 
     def metrics_needed(self) -> dict[str, MetricConfiguration]:
         """Return the counts and examples of the query."""
-        parts = {"query": self.query(), "checked": self.checked, "unexpected": self.unexpected}
+        parts = {"query": self.relation(), "checked": self.checked, "unexpected": self.unexpected}
         return {
             "counts": _metric(own.RelationCounts, **parts),
             "examples": _metric(own.RelationExamples, **parts, order_by=self.order_by),

@@ -25,7 +25,7 @@ class ExpectAllPlacesToReport(RelationExpectation):
     counted: ClassVar[str] = "places"
     order_by: ClassVar[str | None] = "place_id"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each group and place that must report."""
         level = sql.literal(self.level)
         by = sql.names(self.by)

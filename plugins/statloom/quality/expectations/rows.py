@@ -1,7 +1,11 @@
-"""Expectations of single rows."""
+"""Expectations of single rows, and of whatever a query finds."""
+
+# ruff: noqa: S608  (the query is the suite's own)
+
+from typing import ClassVar
 
 from statloom.quality import sql
-from statloom.quality.expectations.base import RowExpectation
+from statloom.quality.expectations.base import RelationExpectation, RowExpectation
 
 
 class ExpectRowsToSatisfy(RowExpectation):
@@ -29,3 +33,19 @@ class ExpectPartNotGreaterThanWhole(RowExpectation):
     def violation(self) -> str:
         """Return the part's being greater."""
         return f"{sql.name(self.part)} > {sql.name(self.whole)}"
+
+
+class ExpectQueryToFindNothing(RelationExpectation):
+    """A query finds no rows: what it returns is unexpected.
+
+    Parameter ``query``: SQL with placeholders of `statloom.quality.bindings`, such as ``{batch}``.
+    """
+
+    query: str
+
+    counted: ClassVar[str] = "rows"
+    checked: ClassVar[str] = "(select count(*) from {batch} as batch)"
+
+    def relation(self) -> str:
+        """Return the rows found."""
+        return f"select *, true as unexpected from ({self.query}) as found"

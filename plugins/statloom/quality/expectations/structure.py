@@ -18,7 +18,7 @@ class ExpectColumnsToHaveTypes(RelationExpectation):
 
     counted: ClassVar[str] = "columns"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each declared column."""
         declared = ", ".join(f"({sql.literals([column, type_])})" for column, type_ in self.columns.items())
         return (
@@ -45,7 +45,7 @@ class ExpectKeysToBeUnique(RelationExpectation):
     unexpected: ClassVar[str] = "sum(rows - 1)"
     order_by: ClassVar[str | None] = "rows desc"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each key, with its number of rows."""
         key = sql.names(self.columns)
         return (

@@ -17,7 +17,7 @@ class ExpectDeliveryToBeFresh(RelationExpectation):
 
     counted: ClassVar[str] = "deliveries"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return the delivery with its age."""
         return (
             "select file_name, fetched_at, extract(epoch from now() - fetched_at) / 86400 as age_days,"
@@ -31,7 +31,7 @@ class ExpectSourcesToBeFresh(RelationExpectation):
 
     counted: ClassVar[str] = "sources"
 
-    def query(self) -> str:
+    def relation(self) -> str:
         """Return a row for each source, with the age of its newest accepted delivery."""
         return (
             "select source_id, fetched_at, age_days, maximum_age_days, age_days is null"
