@@ -1,10 +1,8 @@
 -- Figures by series and breakdown on the places to which they were carried.
 select
     link.cell_id,
-    category.source_id,
-    carried.source_level,
-    carried.place_id,
-    carried.period,
+    carried.track_id,
+    carried.place_number,
     carried.is_same,
     bool_and(link.is_additive) as is_additive,
     sum(carried.value) filter (where link.role = 'numerator') as numerator,
@@ -15,8 +13,7 @@ select
     case when count(*) = 1 then max(carried.ci_high) end as ci_high,
     sum(carried.n) filter (where link.role <> 'numerator') as n
 from {{ ref('carried') }} as carried
-inner join {{ ref('category') }} as category on category.category_id = carried.category_id
 inner join {{ ref('category_link') }} as link
     on link.category_id = carried.category_id
     and (link.is_additive or carried.is_same)
-group by 1, 2, 3, 4, 5, 6
+group by link.cell_id, carried.track_id, carried.place_number, carried.is_same

@@ -14,5 +14,11 @@ with recursive ancestry as (
     where place.parent_id is not null
 )
 
-select place_id, ancestor_id
+select
+    ancestry.place_id,
+    ancestry.ancestor_id,
+    place.place_number,
+    ancestor.place_number as ancestor_number
 from ancestry
+inner join {{ ref('place_number') }} as place on place.place_id = ancestry.place_id
+inner join {{ ref('place_number') }} as ancestor on ancestor.place_id = ancestry.ancestor_id

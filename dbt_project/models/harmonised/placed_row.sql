@@ -1,12 +1,11 @@
--- Every staged row with its category, place and SDMX time period. place_id is null where the reference is not
--- resolved, period where the label is no period.
+-- Every staged row with its category, place and track, as numbers. place_number is null where the reference is not
+-- resolved, track_id where that is so or the label is no period.
 select
     staged.delivery_id,
     staged.row_number,
     category.category_id,
-    reference.place_id,
-    place.place_level as source_level,
-    period.period,
+    place.place_number,
+    track.track_id,
     staged.value,
     staged.se,
     staged.ci_low,
@@ -24,7 +23,8 @@ left join {{ source('places', 'place_reference') }} as reference
     and reference.place_code = staged.place_code
     and reference.place_name = staged.place_name
     and reference.place_parent = staged.place_parent
-left join {{ source('landing', 'period') }} as period
-    on period.source_id = staged.source_id
-    and period.label = staged.period
-left join {{ ref('place') }} as place on place.place_id = reference.place_id
+left join {{ ref('place_number') }} as place on place.place_id = reference.place_id
+left join {{ ref('track') }} as track
+    on track.source_id = staged.source_id
+    and track.label = staged.period
+    and track.source_level = place.place_level

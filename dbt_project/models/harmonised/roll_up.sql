@@ -2,16 +2,14 @@
 -- microdata: it ends here.
 select
     figure.cell_id,
-    figure.source_id,
-    figure.source_level,
-    ancestor.ancestor_id as place_id,
-    figure.period,
+    figure.track_id,
+    ancestor.ancestor_number as place_number,
     sum(figure.numerator) as numerator,
     sum(figure.denominator) as denominator,
     sum(figure.value) as value,
-    bool_or(figure.se is not null) as had_se,
+    bool_or(figure.se is not null) as lost_se,
     sum(figure.n) as n
 from {{ ref('cell_figure') }} as figure
-inner join {{ ref('place_ancestor') }} as ancestor on ancestor.place_id = figure.place_id
+inner join {{ ref('place_ancestor') }} as ancestor on ancestor.place_number = figure.place_number
 where figure.is_additive
-group by 1, 2, 3, 4, 5
+group by figure.cell_id, figure.track_id, ancestor.ancestor_number

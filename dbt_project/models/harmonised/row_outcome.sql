@@ -13,9 +13,9 @@ category_use as (
 ),
 
 partner as (
-    select from_place_id as place_id, bool_or(is_same) as is_same
+    select from_place as place_number, bool_or(is_same) as is_same
     from {{ ref('place_link') }}
-    group by from_place_id
+    group by from_place
 ),
 
 judged as (
@@ -26,11 +26,11 @@ judged as (
         category.category_key,
         measured.measures,
         case
-            when placed.place_id is null then 1
+            when placed.place_number is null then 1
             when category_use.category_id is null then 2
-            when placed.period is null then 3
+            when placed.track_id is null then 3
             when placed.value is null then 4
-            when partner.place_id is null then 5
+            when partner.place_number is null then 5
             when not (category_use.is_additive or partner.is_same) then 6
             else 0
         end as outcome
@@ -38,7 +38,7 @@ judged as (
     inner join {{ ref('category') }} as category on category.category_id = placed.category_id
     inner join measured on measured.source_id = category.source_id
     left join category_use on category_use.category_id = placed.category_id
-    left join partner on partner.place_id = placed.place_id
+    left join partner on partner.place_number = placed.place_number
 ),
 
 per_row as (

@@ -97,9 +97,10 @@ def _fiscal_year(text: str, start: str):
 
 
 def _fiscal_year_bs(text: str):
-    # DHIS2 on the Nepali calendar: the financial year that begins in the calendar's fourth month, Shrawan.
-    financial = re.fullmatch(r"(\d{4})April", text)
-    first = int(financial[1]) if financial else _years(text)
+    # DHIS2 on the Nepali calendar: the financial year that begins in the calendar's fourth month, Shrawan. Registers
+    # name a fiscal year by the year alone in which it begins.
+    named = re.fullmatch(r"(\d{4})(?:April)?", text)
+    first = int(named[1]) if named else _years(text)
     if first is None or not 0 <= first - _FIRST_YEAR < len(_FIRST_OF_SHRAWAN) - 1:
         return None
     start = first_of_shrawan(first)
