@@ -30,9 +30,9 @@ def fetch(
 ) -> Fetched:
     """Fetch the source's present delivery into ``archive`` (a folder or fsspec URL).
 
-    The outcome is `unchanged` when it is the source's newest delivery, and was judged already under the same
-    contract and reader. A delivery that was rejected, was not loaded to its end, or whose contract or
-    reader has changed, is `new` under its old id. Every look is recorded in ``landing.fetch``.
+    The outcome is `unchanged` when it is the delivery that was judged last, under the same contract and
+    reader. A delivery that was rejected, was not loaded to its end, or whose contract or reader has changed, is
+    `new` under its old id. Every look is recorded in ``landing.fetch``.
     Raises StatloomError or DeliveryError when there is no delivery to be had; then nothing else has changed.
     """
     doing = f"{contract.source} was being fetched"
@@ -67,8 +67,9 @@ def _delivery(connection: Connection, contract: Contract, stored: Stored, addres
     known = connection.execute(
         text(
             "select d.delivery_id, d.status, d.contract_sha256, d.code_version,"
-            " (select f.sha256 from landing.fetch f where f.source_id = d.source_id and f.sha256 is not null"
-            "  order by f.fetch_id desc limit 1) as newest"
+            # A source may go back to an earlier delivery: that one is judged again, and is then the current one.
+            " exists (select from landing.delivery later where later.source_id = d.source_id"
+            "  and later.status in ('accepted', 'held_back') and later.judged_at > d.judged_at) as overtaken"
             " from landing.delivery d where d.source_id = :source and d.sha256 = :sha256"
         ),
         {"source": contract.source, "sha256": stored.sha256},
@@ -95,7 +96,7 @@ def _delivery(connection: Connection, contract: Contract, stored: Stored, addres
         known.status in ("accepted", "held_back")
         and known.contract_sha256 == contract.sha256
         and known.code_version == reader_version()
-        and known.newest == stored.sha256
+        and not known.overtaken
     )
     return known.delivery_id, settled
 

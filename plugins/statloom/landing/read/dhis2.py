@@ -55,7 +55,9 @@ def cells(contract: Contract, path: Path, name: str) -> Cells:
         values = values[chosen]
     declared = {h for h, n in contract.format.rename.items() if n in contract.columns} | set(contract.columns)
     values = values[[column for column in values if column in declared]]
-    table = {str(column): pa.array(values[column].tolist(), pa.string(), from_pandas=True) for column in values}
+    table = {
+        str(column): pa.array(values[column].tolist(), pa.string(), from_pandas=True) for column in values
+    }
     return Cells(pa.table(table), pa.array((values.index + 1).tolist(), pa.int64()))
 
 
