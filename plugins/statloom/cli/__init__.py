@@ -13,6 +13,7 @@ from statloom.errors import StatloomError
 
 COMMANDS = {
     "run": "run the whole pipeline through Airflow's scheduler and print a summary",
+    "setup": "make roles, databases and tables on the database server in use",
     "up": "keep the database and Airflow's user interface running",
     "down": "stop what `up` started",
     "status": "say what is running, and what is published",

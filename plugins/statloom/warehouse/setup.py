@@ -143,10 +143,14 @@ def _mark(settings: Settings) -> str | None:
 def _prepare_external(settings: Settings) -> list[str]:
     notes = []
     engineer_url = _plain(server.external() or "")
-    name = psycopg.conninfo.conninfo_to_dict(engineer_url).get("dbname") or DATABASE
+    engineer = psycopg.conninfo.conninfo_to_dict(engineer_url)
+    name = engineer.get("dbname") or DATABASE
     if os.environ.get("STATLOOM_ADMIN_DATABASE_URL"):
         with _administrator(settings) as connection:
             _make_roles(connection, settings, engineer=False)
+            if engineer.get("user") and not roles.exists(connection, engineer["user"]):
+                roles.make_login(connection, engineer["user"], engineer.get("password", ""))
+            _make_database(connection, name, engineer.get("user", roles.ENGINEER))
             if not os.environ.get("STATLOOM_AIRFLOW_DATABASE_URL"):
                 _make_database(connection, AIRFLOW_DATABASE, roles.AIRFLOW)
                 roles.restrict_database(connection, AIRFLOW_DATABASE, (roles.AIRFLOW,))
