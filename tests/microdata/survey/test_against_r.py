@@ -1,4 +1,4 @@
-"""Every method against frozen figures of R's survey package, on its example data; and against R itself where it is."""
+"""Every method against frozen figures of R's survey package, and against R itself where it is installed."""
 
 import json
 import shutil

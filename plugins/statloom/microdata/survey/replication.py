@@ -235,7 +235,7 @@ def calibrated(replicates: ReplicateSet, prepared: list, weight: np.ndarray) -> 
 
 def rank(matrix: np.ndarray) -> int:
     """Return the rank of replicate weights, (rows, R): degrees of freedom are one less, as in R."""
-    gram = matrix.T @ matrix
+    gram = matrix.T @ matrix if matrix.shape[0] >= matrix.shape[1] else matrix @ matrix.T
     size = np.sqrt(np.diag(gram))
     size[size == 0] = 1.0
     values = np.linalg.eigvalsh(gram / size / size[:, None])

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from statloom.microdata.survey.errors import SurveyError
 from statloom.microdata.survey.expression import quote
@@ -44,11 +45,11 @@ class Source:
             if not files:
                 raise SurveyError(f"{data}: a folder without Parquet files")
             try:
-                relation = self._connection.read_parquet([str(file) for file in files])
-                relation.create_view("survey")
-            except duckdb.Error as error:
+                self._connection.read_parquet([str(file) for file in files]).create_view("survey")
+                # DuckDB renames columns that differ by case only; the file knows their names.
+                self.columns = pq.read_schema(files[0]).names
+            except (duckdb.Error, pa.ArrowInvalid, OSError) as error:
                 raise SurveyError(f"{data}: cannot be read as Parquet: {_first_line(error)}") from None
-            self.columns = list(relation.columns)
         elif isinstance(data, pd.DataFrame):
             self.name = "data"
             self.columns = [str(column) for column in data.columns]
@@ -75,7 +76,15 @@ class Source:
                 raise SurveyError(f"{where}: the data have no column {name!r}")
 
     def open(self, names: Sequence[str]) -> None:
-        """Make the columns ``names`` readable by `table` and `blocks`."""
+        """Make the columns ``names`` readable by `table` and `blocks`.
+
+        Raises SurveyError when another column differs from one of them by case only: SQL cannot tell them
+        apart.
+        """
+        for name in names:
+            for other in self.columns:
+                if other != name and other.lower() == name.lower():
+                    raise SurveyError(f"{self.name}: columns {name!r} and {other!r} differ by case only")
         if isinstance(self._data, pd.DataFrame):
             frame = self._data.set_axis(self.columns, axis=1)[list(names)]
             arrays = []
@@ -122,8 +131,8 @@ class Source:
         chosen = ", ".join(f"{expression} AS c{place}" for place, expression in enumerate(expressions))
         start = 0
         pending: list[pa.RecordBatch] = []
-        reader = self._run(f"SELECT {chosen} FROM survey").to_arrow_reader(rows)  # noqa: S608
         try:
+            reader = self._run(f"SELECT {chosen} FROM survey").to_arrow_reader(rows)  # noqa: S608
             for batch in itertools.chain(reader, [None]):
                 # Blocks are cut at the same rows whatever DuckDB hands over, so that sums never differ.
                 if batch is not None:

@@ -125,13 +125,13 @@ def build(design: Design, table: pa.Table) -> Structure:
             factor=product[rows_of_stratum],
             parent=above[rows_of_stratum],
         )
+        if stage == 0 and len(stratum_of_unit) == 1:
+            raise SurveyError("design, field psu: the data have one primary sampling unit only")
         if design.lonely_psu == "fail":
             _refuse_lonely(design, table, stage, made, rows_of_stratum)
         stages.append(made)
         product = product * fraction[stratum]
         above = unit
-    if len(stages[0].stratum) == 1 and len(stages) == 1:
-        raise SurveyError("design, field psu: the data have one primary sampling unit only")
     if design.weight is not None:
         weight = _weights(table, design.weight)
     return Structure(leaf=leaf, weight=weight, stages=tuple(stages), lonely_psu=design.lonely_psu)

@@ -1,4 +1,7 @@
-"""Ask R's survey package what cases.yml asks, and keep its answers: python -m tests.microdata.survey.reference.freeze."""
+"""Ask R's survey package what cases.yml asks, and keep its answers.
+
+``python -m tests.microdata.survey.reference.freeze`` from the project's folder, with R.
+"""
 
 import json
 import subprocess
@@ -31,7 +34,10 @@ def data_file(name: str) -> Path:
 
 def ask_r() -> dict:
     """Run all cases in R; return its answers, and the versions that gave them."""
-    lines = ["suppressMessages(library(survey))", "answer <- function(v) cat(sprintf('%.17g', as.numeric(v)), '\\n')"]
+    lines = [
+        "suppressMessages(library(survey))",
+        "answer <- function(v) cat(sprintf('%.17g', as.numeric(v)), '\\n')",
+    ]
     lines.append("cat(R.version$version.string, '|', as.character(packageVersion('survey')), '\\n')")
     for case in cases():
         lines.append("options(survey.lonely.psu = 'fail')")
