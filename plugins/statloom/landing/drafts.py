@@ -33,6 +33,7 @@ def contract(source: str, sniffed: Sniffed, connector: dict, file: Path) -> str:
         f"key: {_flow(sniffed.key)}",
         f"place: {_flow(sniffed.place)}",
         f"period: {_flow(sniffed.period)}",
+        *_estimation(sniffed),
         "series: []",
         "tolerance: {unreadable_rows: 0}",
         "disclosure: {minimum_respondents: 0, reason: not decided yet}",
@@ -44,12 +45,29 @@ def _has(sniffed: Sniffed, role: str) -> bool:
     return any(column.role == role for column in sniffed.columns)
 
 
+def _estimation(sniffed: Sniffed) -> list[str]:
+    if sniffed.estimation is None:
+        return []
+    found = sniffed.estimation
+    return [
+        "estimation:",
+        f"  design: {_flow(found['design'])}",
+        f"  domains: {_flow(found['domains'])}",
+        "  estimands:",
+        *(f"    - {_flow(estimand)}" for estimand in found["estimands"]),
+    ]
+
+
 def _column(column: Guess) -> list[str]:
     given: dict = {"type": column.type, "role": column.role}
     if column.values:
         given["values"] = column.values
     if column.categories:
         given["categories"] = column.categories
+    if not column.required and column.role not in ("personal_identifier", "ignored"):
+        given["required"] = False
+    if column.level:
+        given["level"] = column.level
     return [f"  # {column.why}", f"  {column.name}: {_flow(given)}"]
 
 

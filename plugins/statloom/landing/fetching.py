@@ -31,8 +31,8 @@ def fetch(
     """Fetch the source's present delivery into ``archive`` (a folder or fsspec URL).
 
     The outcome is `unchanged` when it is the delivery that was judged last, under the same contract and
-    reader. A delivery that was rejected, was not loaded to its end, or whose contract or reader has changed, is
-    `new` under its old id. Every look is recorded in ``landing.fetch``.
+    reader. A delivery that was rejected, was not loaded to its end, or whose contract or reader has changed
+    is `new` under its old id. Every look is recorded in ``landing.fetch``.
     Raises StatloomError or DeliveryError when there is no delivery to be had; then nothing else has changed.
     """
     doing = f"{contract.source} was being fetched"
@@ -67,7 +67,7 @@ def _delivery(connection: Connection, contract: Contract, stored: Stored, addres
     known = connection.execute(
         text(
             "select d.delivery_id, d.status, d.contract_sha256, d.code_version,"
-            # A source may go back to an earlier delivery: that one is judged again, and is then the current one.
+            # A source may go back to an earlier delivery: that one is judged again, and is current.
             " exists (select from landing.delivery later where later.source_id = d.source_id"
             "  and later.status in ('accepted', 'held_back') and later.judged_at > d.judged_at) as overtaken"
             " from landing.delivery d where d.source_id = :source and d.sha256 = :sha256"
