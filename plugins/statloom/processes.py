@@ -193,9 +193,10 @@ def unused(file: Path) -> bool:
 
 
 def write_private(file: Path, content: str) -> None:
-    """Write ``content`` to ``file`` with mode 0600, its folder with mode 0700; whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.parent.chmod(0o700)
+    """Write ``content`` to ``file`` with mode 0600, its folder made with mode 0700; whole or not at all."""
+    if not file.parent.exists():
+        file.parent.mkdir(parents=True)
+        file.parent.chmod(0o700)
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
