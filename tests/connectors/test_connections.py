@@ -14,6 +14,8 @@ from statloom.errors import StatloomError
         ("http://u:p@host:8080/", "http://host:8080"),
         ("https://host/dhis", "https://host/dhis"),
         ("http://u:p@host:8080/https", "https://host:8080"),
+        ("http://https://u:p@host:8443/?token=t", "https://host:8443"),
+        ("http://u:p@https%3A%2F%2Fhost:443/", "https://host:443"),
     ],
 )
 def test_uris(uri, base):

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from statloom import landing, settings
+from statloom.connectors import web
 from statloom.errors import DeliveryError, StatloomError
 from statloom.landing import loading
 from statloom.warehouse import passwords, server, setup
@@ -131,6 +132,21 @@ def test_a_changed_contract_is_read_again_under_the_same_id(source):
     assert source.raw() == ROWS
 
 
+def test_a_wrong_contract_does_not_take_away_what_is_in_use(source):
+    first = source.take()
+    columns = COLUMNS | {"other": {"type": "integer", "role": "measure"}}
+    source.contract = replace(make_contract(columns=columns), connector=source.contract.connector)
+    again = source.fetch()
+    assert again == landing.Fetched("new", first.delivery_id)
+    with pytest.raises(DeliveryError, match="missing column 'other'"):
+        source.load(again.delivery_id)
+    landing.reject(source.engine, again.delivery_id, "missing column")
+    (row,) = source.query("select delivery_id, reason from landing.current_delivery")
+    assert tuple(row) == (first.delivery_id, "missing column")
+    assert source.raw() == ROWS
+    assert source.fetch().outcome == "new"
+
+
 def test_a_held_back_delivery_is_not_read_again_and_the_accepted_one_stays(source):
     first = source.take()
     bad = source.fetch(CSV.replace("10", "-4"))
@@ -185,7 +201,8 @@ def test_quarantined_rows_are_kept_with_their_reasons(source):
     assert tuple(row) == (4, 3, 1)
 
 
-def test_a_failed_look_is_recorded_without_secrets(source):
+def test_a_failed_look_is_recorded_without_secrets(source, monkeypatch):
+    monkeypatch.setattr(web, "WAITS", (0.01,))
     source.contract = replace(
         source.contract,
         connector=replace(source.contract.connector, type="http", url="http://u:pw@127.0.0.1:1/x"),

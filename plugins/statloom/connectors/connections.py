@@ -91,21 +91,16 @@ def _from_json(data: dict) -> Connection:
 
 
 def _from_uri(text: str) -> Connection:
-    parts = urlsplit(text)
+    # Where the host of a connection has a scheme of its own, Airflow writes both: http://https://host.
+    parts = urlsplit(re.sub(r"^[a-z0-9+.-]+://(?=https?://)", "", text))
     if not parts.scheme:
         raise ValueError("no scheme")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     extra = json.loads(query.pop("__extra__", "{}")) | query
     host = unquote(parts.hostname or "")
     path = unquote(parts.path)
-    # Airflow writes http connections to another scheme as http://https%3A%2F%2Fhost or with ://https://host.
-    nested = re.fullmatch(r"(.*?)/?(https?)://(.+)", f"{host}{path}") if "://" in path else None
-    if nested:
-        return _from_uri(
-            f"{nested[2]}://" + (f"{parts.username}:{parts.password}@" if parts.username else "") + nested[3]
-        )
     return Connection(
-        kind=parts.scheme.replace("+", "_") if parts.scheme.startswith("dhis2") else parts.scheme,
+        kind=parts.scheme,
         host=host or None,
         port=parts.port,
         login=unquote(parts.username) if parts.username else None,

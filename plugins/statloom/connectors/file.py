@@ -1,12 +1,12 @@
 """Files, local or behind any fsspec URL."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import fsspec
 
 from statloom import settings
 from statloom.connectors.connections import Lookup, without_secrets
-from statloom.connectors.payload import Part, Payload
+from statloom.connectors.payload import Part, Payload, file_name
 from statloom.contracts.model import Contract
 from statloom.errors import StatloomError
 from statloom.landing.disk import full_disk_named
@@ -18,7 +18,7 @@ def fetch(contract: Contract, lookup: Lookup | None, folder: Path) -> Payload:
     url = contract.connector.url
     address = url if "://" in url else str(settings.load().project / url)
     shown = without_secrets(url)
-    name = PurePosixPath(url.split("?")[0]).name or contract.source
+    name = file_name(url.split("?")[0], contract.source)
     target = folder / name
     try:
         with fsspec.open(address, "rb") as source:

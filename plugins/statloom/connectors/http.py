@@ -1,11 +1,11 @@
 """A file behind http or https."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from statloom.connectors import connections, web
 from statloom.connectors.connections import Lookup, without_secrets
-from statloom.connectors.payload import Part, Payload
+from statloom.connectors.payload import Part, Payload, file_name
 from statloom.contracts.model import Contract
 
 
@@ -14,7 +14,7 @@ def fetch(contract: Contract, lookup: Lookup | None, folder: Path) -> Payload:
     settings = contract.connector
     connection = connections.find(settings.connection, lookup) if settings.connection else None
     url = web.absolute(contract.source, settings.url, connection)
-    name = PurePosixPath(unquote(urlsplit(url).path)).name or contract.source
+    name = file_name(unquote(urlsplit(url).path), contract.source)
     target = folder / name
     with web.Client(contract.source, connection, settings.timeout_seconds) as client:
         client.download(url, target)

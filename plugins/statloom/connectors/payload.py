@@ -1,7 +1,7 @@
 """What a connector hands over."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 @dataclass(frozen=True)
@@ -11,6 +11,12 @@ class Part:
     name: str
     path: Path
     fetched_from: str
+
+
+def file_name(path: str, source: str) -> str:
+    """Return the name under which the file at ``path`` is kept; ``source`` when it has none."""
+    name = PurePosixPath(path).name[-150:]
+    return source if name in ("", ".", "..") else name
 
 
 @dataclass(frozen=True)

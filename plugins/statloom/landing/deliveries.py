@@ -17,9 +17,10 @@ def hold_back(engine: Engine, delivery_id: int, reason: str) -> None:
 
 
 def reject(engine: Engine, delivery_id: int, reason: str) -> None:
-    """Say that a delivery cannot be read, and why.
+    """Say that a delivery cannot be read, and why. The next fetch of the same bytes has it read again.
 
-    It is read again when its contract or the reader changes.
+    One that was accepted under an earlier contract stays so: its rows are in use, and what is published does
+    not change because a contract is wrong.
     """
     _judge(
         engine, delivery_id, "rejected", reason, ("archived", "loaded", "rejected", "held_back", "accepted")
@@ -32,10 +33,18 @@ def _judge(
     with stopped_database_named(f"delivery {delivery_id} was being judged"), engine.begin() as connection:
         changed = connection.execute(
             text(
-                "update landing.delivery set status = :status, reason = coalesce(:reason, reason),"
-                " judged_at = now() where delivery_id = :id and status = any(:before)"
+                "update landing.delivery set reason = coalesce(:reason, reason),"
+                " status = case when :keeps and status = 'accepted' then status else :status end,"
+                " judged_at = case when :keeps and status = 'accepted' then judged_at else now() end"
+                " where delivery_id = :id and status = any(:before)"
             ),
-            {"status": status, "reason": reason, "id": delivery_id, "before": list(before)},
+            {
+                "keeps": status == "rejected",
+                "status": status,
+                "reason": reason,
+                "id": delivery_id,
+                "before": list(before),
+            },
         )
         if changed.rowcount:
             return
