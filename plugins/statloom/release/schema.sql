@@ -14,7 +14,7 @@ create table if not exists release.candidate (
 
 -- The cells of the newest release, as they stand in its files.
 create table if not exists release.cell (
-    release_id integer not null references release.release on delete cascade,
+    release_id integer not null,
     {cell_columns},
     primary key (release_id, observation_key)
 );

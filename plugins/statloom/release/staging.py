@@ -117,13 +117,14 @@ def _cells(connection: Connection) -> None:
         connection,
         f"""
         create table release.candidate_cell as
-        with rules as (
+        -- Materialized: contracts are long, and would be taken apart anew for every cell.
+        with rules as materialized (
             select source_id, coalesce((contract -> 'disclosure' ->> 'minimum_respondents')::integer, 0)
                 as minimum_respondents
             from landing.source
         ),
         -- A series of a source is a count of units when all the columns that it is made of are integers.
-        kinds as (
+        kinds as materialized (
             select m.source_id, m.series_code,
                 bool_and(coalesce(s.contract -> 'columns' -> m.measure ->> 'type', 'integer') = 'integer')
                     as additive
@@ -198,24 +199,39 @@ def _datasets(connection: Connection, indicator: dict[str, str]) -> None:
         "goal": "c.goal",
     } | described
     columns |= {"title": f"coalesce({described['title']}, c.series_code)", "unit": "c.unit"}
-    counted = ", ".join(f"c.{name}" for name in list(DATASET)[list(DATASET).index("sources") :])
+    counted = ", ".join(
+        f"c.{name}::{DATASET[name]}" for name in list(DATASET)[list(DATASET).index("sources") :]
+    )
     run(
         connection,
         f"""
         create table release.candidate_dataset as
         with leaks as ({_leaks()}),
+        sources as materialized (
+            select source_id, contract ->> 'custodian' as custodian, contract ->> 'licence' as licence,
+                coalesce((contract ->> 'synthetic')::boolean, false) as synthetic
+            from landing.source
+        ),
+        parts as materialized (
+            select series_code, source_id, place_level, min(indicator_code) as indicator_code,
+                min(goal) as goal, min(unit) as unit, min(period_start) as period_start,
+                max(period_end) as period_end,
+                count(*) as cells, count(*) filter (where suppressed) as cells_suppressed,
+                count(l.observation_key) as cells_recoverable
+            from release.candidate_cell
+            left join leaks l on l.observation_key = candidate_cell.observation_key::text
+            group by series_code, source_id, place_level
+        ),
         c as (
             select series_code, min(indicator_code) as indicator_code, min(goal) as goal, min(unit) as unit,
                 string_agg(distinct source_id, ', ') as sources, min(period_start)::text as period_start,
                 max(period_end)::text as period_end, string_agg(distinct place_level, ', ') as place_levels,
-                count(*) as cells, count(*) filter (where suppressed) as cells_suppressed,
-                count(l.observation_key) as cells_recoverable,
-                string_agg(distinct s.contract ->> 'custodian', ', ') as custodians,
-                string_agg(distinct s.contract ->> 'licence', ', ') as licences,
-                bool_or((s.contract ->> 'synthetic')::boolean) as synthetic
-            from release.candidate_cell
-            join landing.source s using (source_id)
-            left join leaks l on l.observation_key = candidate_cell.observation_key::text
+                sum(cells) as cells, sum(cells_suppressed) as cells_suppressed,
+                sum(cells_recoverable) as cells_recoverable,
+                string_agg(distinct custodian, ', ') as custodians,
+                string_agg(distinct licence, ', ') as licences, bool_or(synthetic) as synthetic
+            from parts
+            join sources using (source_id)
             group by series_code
         )
         select {", ".join(f"{value} as {name}" for name, value in columns.items())}, {counted}

@@ -84,6 +84,7 @@ def _recover(connection: Connection, open_data: Path) -> None:
             continue
         folder.remove(open_data, release_id)
         with connection.begin():
+            run(connection, f"delete from release.cell where release_id = {release_id:d}")
             run(connection, f"delete from release.release where release_id = {release_id:d}")
     folder.clear_unfinished(open_data)
     with connection.begin():
