@@ -206,3 +206,17 @@ def test_an_unknown_source_is_an_error(tmp_path):
 
 def test_all_contracts_of_the_project_are_valid():
     assert len(contracts.load_all()) >= 20
+
+
+def test_the_published_schema_is_a_schema_whose_parts_are_described():
+    from jsonschema import Draft202012Validator
+
+    from statloom.contracts.validation import schema
+
+    document = schema()
+    Draft202012Validator.check_schema(document)
+    assert document["additionalProperties"] is False
+    assert all(
+        "description" in part or "$ref" in part or name in ("tolerance", "disclosure")
+        for name, part in document["properties"].items()
+    )

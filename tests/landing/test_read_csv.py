@@ -286,3 +286,10 @@ def test_one_line_of_two_gigabytes_does_not_eat_memory(tmp_path):
     assert message == "toilets: line.csv, row 2: a line of more than 1,048,576 characters: not a table"
     assert int(megabytes) < 400
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 0
+
+
+def test_a_key_that_identifies_nothing_is_said_soon(delivery):
+    lines = "".join(f"district,{i % 75:02},FLUSH,{i}\n" for i in range(100_000))
+    message = refused(make_contract(), delivery("level,code,toilet,total\n" + lines))
+    assert "row 2, column level, code, toilet: the same key as row 99977" in message
+    assert "(100,000 of 100,000 rows are unreadable)" in message

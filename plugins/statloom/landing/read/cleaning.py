@@ -1,5 +1,6 @@
 """Known defects, duplicate keys, and how much of a delivery may be unreadable."""
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -75,13 +76,20 @@ def _take_out_duplicates(contract: Contract, reading: Reading) -> None:
     first_row = rows.groupby(key, dropna=False)[ROW_NUMBER].transform("min")
     last_row = rows.groupby(key, dropna=False)[ROW_NUMBER].transform("max")
     different = rows[~same].duplicated(key, keep=False).reindex(rows.index, fill_value=False)
-    taken = {}
-    for index in rows.index[same | different]:
-        row = rows.loc[index]
-        other = first_row[index] if first_row[index] != row[ROW_NUMBER] else last_row[index]
-        what = "the same row as" if same[index] and not different[index] else "the same key as"
-        values = "" if contract.estimation else ": " + ", ".join(f"{name} = {row[name]!r}" for name in key)
-        taken[int(row["position"])] = f"{what} row {other}{values}"
+    rows = rows.assign(
+        other=first_row.where(first_row != rows[ROW_NUMBER], last_row),
+        what=np.where(same & ~different, "the same row as", "the same key as"),
+    )[same | different]
+    values = [""] * len(rows)
+    if not contract.estimation:
+        cells = zip(*(rows[name].map(repr) for name in key), strict=True)
+        values = [": " + ", ".join(f"{n} = {v}" for n, v in zip(key, row, strict=True)) for row in cells]
+    taken = {
+        position: f"{what} row {other}{value}"
+        for position, what, other, value in zip(
+            rows["position"].tolist(), rows["what"], rows["other"], values, strict=True
+        )
+    }
     _hold_out(reading, taken, "read", ", ".join(key), confidential=contract.estimation is not None)
 
 
