@@ -280,6 +280,7 @@ def _series(connection: Connection, here: Path) -> Table:
 def _rows(connection: Connection, release_id: int, manifest: str) -> None:
     """Put the cells and datasets where the portal role will read them, unseen as yet."""
     for table, columns in (("cell", CELL), ("dataset", DATASET)):
+        run(connection, f"delete from release.{table} where release_id >= {release_id:d}")
         run(
             connection,
             f"insert into release.{table} (release_id, {names(columns)}) "
