@@ -17,6 +17,8 @@ with other as (
         figure.place_id,
         figure.period,
         figure.source_id,
+        -- Like with like: what was carried from other units differs by the carrying alone.
+        figure.source_level = chosen.source_level desc,
         array_position(array['observed', 'exact_merge', 'apportioned'], figure.geo_method),
         figure.observation_key
 )
@@ -40,7 +42,7 @@ select
     compared.source_id as other_source_id,
     compared.value as other_value,
     compared.geo_method as other_geo_method,
-    compared.value - preferred.value as difference,
+    trim_scale(compared.value - preferred.value) as difference,
     trim_scale(round(100 * (compared.value - preferred.value) / nullif(abs(preferred.value), 0), 6))
         as difference_percent
 from other

@@ -1,0 +1,98 @@
+"""One warehouse for all tests of the dbt project: real deliveries through landing, real seeds, all stages."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from demo.bodies import dhis2_server
+from statloom import contracts, landing, settings
+from statloom.warehouse import transform
+
+SOURCES = (
+    "census_2011_age",
+    "census_2011_disability",
+    "census_2011_religion",
+    "census_2011_toilet",
+    "census_2021_population",
+    "hmis_deliveries",
+    "life_expectancy",
+    "poverty",
+    "registered_companies",
+    "synthetic_household_survey_2021",
+    "voters",
+)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A warehouse in which all stages have run, with the environment that leads to it."""
+
+    engine: Engine
+    environment: dict[str, str]
+
+    def rows(self, query: str, **values) -> list[tuple]:
+        """Return the rows of ``query``."""
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(query), values)]
+
+    def value(self, query: str, **values):
+        """Return the one value of ``query``."""
+        [(value,)] = self.rows(query, **values)
+        return value
+
+    def run(self, statement: str, **values) -> None:
+        """Run ``statement`` and commit."""
+        with self.engine.begin() as connection:
+            connection.execute(text(statement), values)
+
+
+@pytest.fixture(scope="session")
+def _built(postgres_server) -> Iterator[Built]:
+    name = f"dbt_{os.getpid()}"
+    folder = Path(tempfile.mkdtemp(prefix="statloom-dbt-"))
+    with postgres_server.administrator() as connection:
+        connection.execute(
+            f"create database {name} template statloom_template owner statloom_engineer strategy file_copy"
+        )
+    url = postgres_server.url("statloom_engineer", name).render_as_string(hide_password=False)
+    environment = {"STATLOOM_DATABASE_URL": url, "STATLOOM_HOME": str(folder / "home")}
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    patch = pytest.MonkeyPatch()
+    try:
+        with dhis2_server.Dhis2Server(users={dhis2_server.USER: "secret"}) as health:
+            address = health.url.replace("http://", f"http://{dhis2_server.USER}:secret@")
+            for variable, value in {**environment, "AIRFLOW_CONN_HMIS": address}.items():
+                patch.setenv(variable, value)
+            contracts.register(engine)
+            for source in SOURCES:
+                deliver(engine, source)
+        for stage in transform.STAGES:
+            transform.run_stage(stage)
+        patch.undo()
+        yield Built(engine, environment)
+    finally:
+        patch.undo()
+        engine.dispose()
+        with postgres_server.administrator() as connection:
+            connection.execute(f"drop database if exists {name} with (force)")
+
+
+def deliver(engine: Engine, source: str) -> None:
+    """Fetch, load and accept the demo's delivery of ``source``."""
+    contract, archive = contracts.load(source), settings.load().archive
+    fetched = landing.fetch(contract, archive=archive, engine=engine, run_id=None)
+    landing.load(contract, fetched.delivery_id, engine=engine, archive=archive)
+    landing.accept(engine, fetched.delivery_id)
+
+
+@pytest.fixture
+def built(_built: Built, monkeypatch: pytest.MonkeyPatch) -> Built:
+    """The built warehouse; the environment of the test leads to it."""
+    for name, value in _built.environment.items():
+        monkeypatch.setenv(name, value)
+    return _built
