@@ -162,7 +162,8 @@ def main() -> None:
         lines.append(f"| {name} | {run['seconds']:.2f} | {run['cpu']:.2f} | {run['gib']:.2f} GiB | {gives} |")
     lines += [
         "",
-        f"Aim: at most {MOST_SECONDS:g} s and {MOST_GIB:g} GiB. Estimates and standard errors of the two differ by "
+        f"Aim: at most {MOST_SECONDS:g} s and {MOST_GIB:g} GiB. "
+        "Estimates and standard errors of the two differ by "
         f"at most {apart:.1e} of their size.",
     ]
     text = "\n".join(lines) + "\n"

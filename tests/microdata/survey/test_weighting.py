@@ -4,9 +4,19 @@ refused.
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from statloom.microdata.survey import Calibration, Design, Estimand, Replicates, SurveyError, estimate
+from statloom.microdata.survey import (
+    Calibration,
+    Design,
+    Estimand,
+    Replicates,
+    SurveyError,
+    estimate,
+    replication,
+    structure,
+)
 from statloom.microdata.survey.replication import hadamard
 
 
@@ -218,3 +228,14 @@ def test_refuses_replicates_that_cannot_be(survey):
     survey.loc[survey["psu"] == 0, "stratum"] = 9
     plan = Design("weight", strata="stratum", psu="psu", lonely_psu="remove", replicates=Replicates("jkn"))
     refused(survey, "a stratum has one PSU; replicates cannot be made", plan)
+
+
+def test_degrees_of_freedom_of_a_jackknife_are_the_rank_of_its_weights():
+    generator = np.random.default_rng(3)
+    frame = pd.DataFrame({"h": np.repeat([0, 1, 2], [4, 10, 3]), "w": 1.0, "y": generator.random(17)})
+    frame["fpc"] = frame["h"].map({0: 40, 1: 10, 2: 30})
+    plan = Design("w", strata="h", fpc="fpc", replicates=Replicates("jkn"))
+    table = pa.table({name: frame[name] for name in ("w", "h", "fpc")})
+    made = replication.make(plan, structure.build(plan, table))
+    assert made.number == 7, "a stratum of which every unit was drawn has no replicates"
+    assert made.df == replication.rank(made.factors) - 1 == 5

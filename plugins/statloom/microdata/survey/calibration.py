@@ -33,6 +33,8 @@ from statloom.microdata.survey.structure import Structure, codes_of
 
 ROUNDS_OF_RAKING = 10
 _MANY_WEIGHTS = 20
+# Groups of fewer rows than this are summed by column, not by a product of matrices each.
+_FEW_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -205,14 +207,22 @@ class Projection:
         """Add to ``out`` (columns, groups, size) the sums over rows start … stop of auxiliary × value."""
         groups, local = np.unique(group, return_inverse=True)
         weighted = values * self.weight[start:stop, None]
+        flat = out.reshape(len(out), -1)
         for number, part in enumerate(self.parts):
             scaled = weighted / part.divisor[start:stop, None]
             at = self._slice(number)
             if part.codes is not None:
-                pairs = local * part.size + part.codes[start:stop]
+                pairs, place = np.unique(
+                    group * self.size + at.start + part.codes[start:stop], return_inverse=True
+                )
                 for column in range(values.shape[1]):
-                    sums = np.bincount(pairs, weights=scaled[:, column], minlength=len(groups) * part.size)
-                    out[column, groups, at] += sums.reshape(len(groups), part.size)
+                    flat[column, pairs] += np.bincount(place, weights=scaled[:, column])
+            elif len(groups) * _FEW_ROWS > len(group):
+                for auxiliary in range(part.size):
+                    products = scaled * part.matrix[start:stop, auxiliary, None]
+                    for column in range(values.shape[1]):
+                        sums = np.bincount(local, weights=products[:, column])
+                        out[column, groups, at.start + auxiliary] += sums
             else:
                 order = np.argsort(local, kind="stable")
                 bounds = np.searchsorted(local[order], np.arange(len(groups) + 1))

@@ -47,8 +47,10 @@ def collapse(source: Source, uncertainty: Uncertainty, targets: Sequence[Target]
     for target, made in zip(targets, sums, strict=True):
         if not target.is_share:
             made.squares = [np.zeros(domains.combinations) for _ in range(2 * len(made.values) - 1)]
-        if extra_size:
-            made.extra = np.zeros((2, domains.combinations, extra_size))
+    extra = np.zeros((2 * len(targets), domains.combinations, extra_size)) if extra_size else None
+    if extra is not None:
+        for place, made in enumerate(sums):
+            made.extra = extra[2 * place : 2 * place + 2]
     expressions = list(dict.fromkeys(sql for target in targets for sql in target.measure.sql))
     place = {sql: at for at, sql in enumerate(expressions)}
     stop = 0
@@ -59,6 +61,7 @@ def collapse(source: Source, uncertainty: Uncertainty, targets: Sequence[Target]
         )
         w_cells, n_cells = np.bincount(local, weights=block.weight), np.bincount(local).astype(float)
         finite = [bool(np.isfinite(column.sum())) for column in columns]
+        wide: list[np.ndarray] = []
         # Before the shared sums move on: a measure with its first missing value starts from what they were.
         for target, made in zip(targets, sums, strict=True):
             at = [place[sql] for sql in target.measure.sql]
@@ -79,11 +82,11 @@ def collapse(source: Source, uncertainty: Uncertainty, targets: Sequence[Target]
             if target.is_share and not target.condition:
                 _refuse_other_than_0_and_1(values[0], target.name, start)
             _add(made, values, known, block)
-            if made.extra is not None:
+            if extra is not None:
                 below = values[1] if len(values) == 2 else np.ones(stop - start) if known is None else known
-                uncertainty.add_extra(
-                    made.extra, start, stop, block.combinations, np.stack([values[0], below], axis=1)
-                )
+                wide += [values[0], below]
+        if extra is not None:
+            uncertainty.add_extra(extra, start, stop, block.combinations, np.stack(wide, axis=1))
         weight_all[cells] += w_cells
         count_all[cells] += n_cells
     if stop != len(weight):

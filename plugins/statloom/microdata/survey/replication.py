@@ -90,6 +90,13 @@ def make(design: Design, structure: Structure) -> ReplicateSet:
     lonely = (sampled == 1) & (fraction < WHOLE)
     if lonely.any():
         raise SurveyError("design, field replicates: a stratum has one PSU; replicates cannot be made")
+    made = {"jk1": units, "jkn": units, "brr": strata, "fay": strata}
+    number = made.get(plan.method, plan.number)
+    if units * number > _LARGEST_MATRIX:
+        raise SurveyError(
+            f"design, field replicates: {number} replicates of {units} PSUs need "
+            f"{units * number * 8 / 2**30:.1f} GiB; take a bootstrap of fewer"
+        )
     if plan.method == "jk1":
         if strata > 1:
             raise SurveyError("design, field replicates.method: jk1 is for designs without strata, use jkn")
@@ -128,8 +135,15 @@ def make(design: Design, structure: Structure) -> ReplicateSet:
         scale=plan.scale if plan.scale is not None else float(scale),
         rscales=np.array(plan.rscales) if plan.rscales is not None else rscales,
         mse=plan.mse,
-        df=rank(factors) - 1,
+        df=_jackknife_df(sampled, fraction) if plan.method in ("jk1", "jkn") else rank(factors) - 1,
     )
+
+
+def _jackknife_df(sampled: np.ndarray, fraction: np.ndarray) -> float:
+    """Return the rank of jackknife weights less one: all replicates of a stratum add up to the full
+    sample.
+    """
+    return float((sampled - 1)[fraction < WHOLE].sum())
 
 
 def _bootstrap(
