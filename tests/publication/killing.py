@@ -20,9 +20,9 @@ class Steps:
 
 
 def run(url: str, fatal: int, work: Callable[[Engine, Steps], None]) -> bool:
-    """Run ``work(engine, steps)`` in a process of its own; return False when it died at step ``fatal``.
+    """Run ``work(engine, steps)`` in its own process; return False when it died at step ``fatal``.
 
-    Steps are the engine's statements (before and after each) and commits, and whatever ``work`` counts itself.
+    Steps are the engine's statements (before and after each) and commits, and whatever ``work`` counts.
     """
     child = os.fork()
     if child == 0:

@@ -3,7 +3,9 @@
 import time
 
 import pytest
+from sqlalchemy import event
 
+from statloom.errors import StatloomError
 from statloom.publication import publish, publisher
 from tests.publication import killing
 from tests.publication.marts import build_observation, build_profile, query
@@ -94,4 +96,29 @@ def test_written_and_never_flipped_is_cleared(database, monkeypatch):
     assert rows(database, "marts") == before
     build(database, 3)
     assert publish_now(database.engine).publication_id == 2
+    assert rows(database, "marts") == rows(database, "candidate")
+
+
+def test_a_database_that_stops_answering_is_said_so(database):
+    build(database, 1)
+    publish_now(database.engine)
+    before = rows(database, "marts")
+    build(database, 2)
+    cut = []
+
+    def cut_off(_connection, _cursor, statement, *_):
+        if statement.lstrip().startswith("insert into published") and not cut:
+            cut.append(statement)
+            others = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() "
+            with database.server.administrator() as administrator:
+                administrator.execute(others + "and datname = %s", (database.name,))
+
+    event.listen(database.engine, "before_cursor_execute", cut_off)
+    with pytest.raises(
+        StatloomError, match=r"the database failed while a publication was written \(.*terminat"
+    ):
+        publish_now(database.engine)
+    assert cut
+    assert rows(database, "marts") == before
+    assert publish_now(database.engine).changed
     assert rows(database, "marts") == rows(database, "candidate")

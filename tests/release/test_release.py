@@ -1,6 +1,8 @@
 """Releases as they stand in the folder and before the portal role."""
 
 import json
+import resource
+import signal
 import sys
 import time
 
@@ -277,6 +279,26 @@ def test_complete_files_of_a_dead_writer_are_finished(database, monkeypatch, lin
     assert (done.release_id, done.changed) == (1, False)
     assert query(portal, "select count(*) from open_data.observation") == [(112,)]
     assert (done.folder.parent / "latest").resolve() == done.folder
+
+
+def test_a_disk_that_fills_up_is_said_so(database):
+    publish_country(database.engine)
+    release.prepare(database.engine, run_id="test")
+    url = database.url().render_as_string(hide_password=False)
+
+    def work(engine, _steps):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+        with pytest.raises(StatloomError, match=r"could not be written to .*File too large.*no half release"):
+            release.write(engine, run_id="test")
+
+    database.engine.dispose()
+    assert killing.run(url, 0, work)
+    assert query(database.engine_for("portal"), "select count(*) from open_data.release") == [(0,)]
+    done = release.write(database.engine, run_id="test")
+    assert done.changed
+    assert checksums.problems(done.folder) == []
+    assert len(standing(done.folder.parent)) == 2
 
 
 def test_fast_enough(database):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from statloom.errors import StatloomError
 from statloom.publication import difference, shapes, tables, views
@@ -44,23 +44,34 @@ def publish(
     Readers' transactions that begin after the return see it; those that began earlier keep what they saw.
     When no row differs, nothing is written and the number stays. Another publisher is waited for during
     ``wait_seconds``, then StatloomError is raised; so it is when a candidate has no primary key, a published
-    mart has no candidate, or a change of columns would break a user's view. The published marts are then as
-    before.
+    mart has no candidate, or a change of columns would break a user's view: the published marts are then as
+    before. It is raised as well when the database fails: readers then see whole marts, and the next call
+    completes.
     """
-    with engine.connect() as connection, alone(connection, _LOCK, "publication", wait_seconds):
-        _prepare_schema(connection)
-        _clear_leftovers(connection)
-        with connection.begin():
-            candidates = _candidates(connection)
-        _adapt(connection, candidates)
-        with connection.begin():
-            number, changes = _write(connection, candidates, run_id, code_version)
-        _show(connection, candidates)
-        if not any(changes):
-            return Publication(number - 1, False, changes)
-        _flip(connection, number)
-        _renew_statistics(connection, changes)
-        return Publication(number, True, changes)
+    try:
+        with engine.connect() as connection, alone(connection, _LOCK, "publication", wait_seconds):
+            return _publish(connection, run_id, code_version)
+    except OperationalError as error:
+        raise StatloomError(
+            f"the database failed while a publication was written ({str(error.orig).splitlines()[0]}); "
+            "readers see whole marts, of the former publication or the new one. Run it again"
+        ) from error
+
+
+def _publish(connection: Connection, run_id: str | None, code_version: str | None) -> Publication:
+    _prepare_schema(connection)
+    _clear_leftovers(connection)
+    with connection.begin():
+        candidates = _candidates(connection)
+    _adapt(connection, candidates)
+    with connection.begin():
+        number, changes = _write(connection, candidates, run_id, code_version)
+    _show(connection, candidates)
+    if not any(changes):
+        return Publication(number - 1, False, changes)
+    _flip(connection, number)
+    _renew_statistics(connection, changes)
+    return Publication(number, True, changes)
 
 
 def _prepare_schema(connection: Connection) -> None:
@@ -92,7 +103,7 @@ def _clear_leftovers(connection: Connection) -> None:
         ).scalars()
         for mart in list(marts):
             table = f"published.{quote(mart)}"
-            run(connection, f"delete from {table} where published_from > {pointer:d}")
+            run(connection, f"delete from {table} where {tables.WRITTEN} > {pointer:d}")
             run(connection, f"update {table} set published_to = null where published_to > {pointer:d}")
         run(connection, f"delete from publication.mart_change where {unseen}")
         run(connection, f"delete from publication.publication where {unseen}")

@@ -60,6 +60,6 @@ def _rows(mart: str, keys: list[str], number: int) -> str:
             case when b.cells is null then 'added' when a.cells is null then 'removed' else 'changed' end,
             case when a.cells is null then b.cells else {differing("b", "a")} end,
             case when b.cells is null then a.cells else {differing("a", "b")} end
-        from {side("published_to")} b full join {side("published_from")} a using ({names(keys)})
+        from {side("published_to")} b full join {side(tables.WRITTEN)} a using ({names(keys)})
         order by {names(keys)}
     """

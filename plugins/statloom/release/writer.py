@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from statloom import settings
 from statloom.errors import GateError, StatloomError
@@ -40,27 +41,43 @@ def write(engine: Engine, *, run_id: str | None, wait_seconds: float = 600) -> R
     The same publication under the same rules, texts and code is not released again: the newest release is
     returned. What a writer left that died is finished when its files were complete, and otherwise removed.
     Raises GateError when this run's release gate did not pass, StatloomError when nothing is prepared, when a
-    left-out cell can be computed from its neighbours, or when another release is being written.
+    left-out cell can be computed from its neighbours, when another release is being written, or when database
+    or disk fail.
     """
     open_data = settings.load().open_data
-    open_data.mkdir(parents=True, exist_ok=True)
-    with engine.connect() as connection, alone(connection, _LOCK, "release", wait_seconds):
-        with connection.begin():
-            prepare_schema(connection)
-        _recover(connection, open_data)
-        with connection.begin():
-            publication_id, inputs, sources = _prepared(connection, run_id)
-            newest = _newest(connection)
-        if newest and newest.inputs_sha256 == inputs:
-            return Release(newest.release_id, False, open_data / str(newest.release_id))
-        release_id = _begin(connection, open_data, publication_id, inputs)
-        with connection.begin():
-            about = _about(connection, release_id, publication_id)
-            manifest = _files(connection, open_data, about, sources)
-            _rows(connection, release_id, manifest)
-        final = folder.appear(open_data, release_id)
-        _show(connection, open_data, release_id)
-        return Release(release_id, True, final)
+    try:
+        open_data.mkdir(parents=True, exist_ok=True)
+        with engine.connect() as connection, alone(connection, _LOCK, "release", wait_seconds):
+            return _write(connection, open_data, run_id)
+    except OperationalError as error:
+        raise StatloomError(
+            f"the database failed while a release was written ({str(error.orig).splitlines()[0]}); "
+            "no half release is visible. Run it again"
+        ) from error
+    except OSError as error:
+        raise StatloomError(
+            f"a release could not be written to {open_data} ({error}); no half release is visible. "
+            "Make room or mend the folder, and run it again"
+        ) from error
+
+
+def _write(connection: Connection, open_data: Path, run_id: str | None) -> Release:
+    with connection.begin():
+        prepare_schema(connection)
+    _recover(connection, open_data)
+    with connection.begin():
+        publication_id, inputs, sources = _prepared(connection, run_id)
+        newest = _newest(connection)
+    if newest and newest.inputs_sha256 == inputs:
+        return Release(newest.release_id, False, open_data / str(newest.release_id))
+    release_id = _begin(connection, open_data, publication_id, inputs)
+    with connection.begin():
+        about = _about(connection, release_id, publication_id)
+        manifest = _files(connection, open_data, about, sources)
+        _rows(connection, release_id, manifest)
+    final = folder.appear(open_data, release_id)
+    _show(connection, open_data, release_id)
+    return Release(release_id, True, final)
 
 
 def _newest(connection: Connection):
