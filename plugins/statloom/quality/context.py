@@ -10,7 +10,11 @@ os.environ["GX_ANALYTICS_ENABLED"] = "False"
 
 import great_expectations as gx
 import psycopg
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 from sqlalchemy import Engine, StaticPool
 
 logging.getLogger("great_expectations").setLevel(logging.WARNING)
@@ -29,8 +33,12 @@ def datasource(engine: Engine) -> Iterator:
     """
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, options=SESSION) as connection:
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+        config = DataContextConfig(
+            # Without it a temporary folder for a documentation site is made each time.
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+            progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+        )
+        context = gx.get_context(mode="ephemeral", project_config=config)
         yield context.data_sources.add_postgres(
             "warehouse",
             # The connection comes from the creator; this says only what kind it is.

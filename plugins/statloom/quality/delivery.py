@@ -17,28 +17,50 @@ from statloom.contracts import Contract
 from statloom.errors import GateError
 from statloom.quality import sql
 
-BATCH = "statloom_batch"
-PLACES = "statloom_place"
+BATCH = "judged_delivery"
+PLACES = "judged_place"
 _COLUMNS = ("place_id", "place_vintage", "place_level", "place_name", "parent_id", "is_statistical")
 
 
-def prepare(connection: Connection, contract: Contract, rows: str, *, places: bool) -> None:
-    """Make the temporary table ``BATCH`` of ``rows``, SQL that may follow ``from``.
+PREVIOUS = "judged_before"
 
-    With ``places`` it has ``_place_id``, ``_place_level`` and ``_place_name`` besides (null: not placed), and
-    table ``PLACES`` has all places. Raises GateError when the seed of places cannot be read.
+
+def prepare(connection: Connection, contract: Contract, delivery_id: int, previous_id: int | None) -> None:
+    """Make the temporary tables ``PLACES``, all places, and ``BATCH``, the delivery's rows with their places.
+
+    ``BATCH`` has ``_place_id``, ``_place_level`` and ``_place_name`` besides, null where a row is not placed.
+    View ``PREVIOUS`` has the rows of the delivery before. No personal identifier is in any of them: no check
+    can show one. Raises GateError when the seed of places cannot be read.
     """
-    if not places:
-        connection.exec_driver_sql(f"create temporary view {BATCH} as select * from {rows} as raw_row")
-        return
     with connection.connection.cursor() as cursor:
-        columns = ", ".join(f"{column} text" for column in _COLUMNS)
-        cursor.execute(f"create temporary table {PLACES} ({columns})")
+        table = sql.name("raw", contract.source)
+        shown = _shown_columns(cursor, contract)
+        rows = f"(select {sql.names(shown)} from {table} where _delivery_id = {{}})"
+        places = ", ".join(f"{column} text" for column in _COLUMNS)
+        cursor.execute(f"create temporary table {PLACES} ({places})")
         with cursor.copy(f"copy {PLACES} from stdin with (format csv)") as copy:
             copy.write(_seed())
         cursor.execute(f"analyze {PLACES}")
-        cursor.execute(f"create temporary table {BATCH} as {_placed(contract, rows)}")
+        cursor.execute(
+            f"create temporary table {BATCH} as {_placed(contract, rows.format(int(delivery_id)))}"
+        )
         cursor.execute(f"analyze {BATCH}")
+        before = rows.format(-1 if previous_id is None else int(previous_id))
+        cursor.execute(f"create temporary view {PREVIOUS} as select * from {before} as delivery_before")
+
+
+def _shown_columns(cursor, contract: Contract) -> list[str]:
+    """Return the columns that the raw table has, but for personal identifiers."""
+    found = cursor.execute(
+        "select attname from pg_attribute"
+        " where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
+        [sql.name("raw", contract.source)],
+    )
+    hidden = {name for name, column in contract.columns.items() if column.role == "personal_identifier"}
+    columns = [name for (name,) in found if name not in hidden]
+    if not columns:
+        raise GateError(f"raw.{contract.source} cannot be judged: there is no such table")
+    return columns
 
 
 def _seed() -> str:

@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+import psycopg
 from great_expectations.core.expectation_validation_result import (
     ExpectationSuiteValidationResult,
     ExpectationValidationResult,
 )
-from great_expectations.datasource.fluent.interfaces import TestConnectionError
 from great_expectations.expectations import UnexpectedRowsExpectation
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from statloom import contracts
 from statloom.errors import GateError
 from statloom.quality import context, contract_suite, delivery, pages, results, sql, suites
 from statloom.quality.bindings import Bindings, bound
-from statloom.quality.expectations.base import OwnExpectation, RelationExpectation
+from statloom.quality.expectations.base import OwnExpectation
 from statloom.quality.expectations.metrics import EXAMPLES
 from statloom.quality.results import Result
 from statloom.quality.suites import Suite
@@ -102,13 +103,12 @@ def judge(
 
 @dataclass(frozen=True)
 class _Subject:
-    """One table and its suite. ``prepare`` makes a table of the judging connection first."""
+    """One suite, and ``table``: what it judges, of the judging connection, where ``prepare`` makes it."""
 
     suite: Suite
     bindings: Bindings
-    schema: str | None
     table: str
-    prepare: Callable[..., None] | None = None
+    prepare: Callable[[Connection], None]
 
 
 def _raw(source: str, delivery_id: int | None, engine: Engine) -> _Subject:
@@ -116,7 +116,6 @@ def _raw(source: str, delivery_id: int | None, engine: Engine) -> _Subject:
         raise GateError(f"gate raw: {source}: a delivery must be named")
     contract = contracts.load(source)
     suite = contract_suite.extended(contract, next(iter(suites.find("raw", source)), None))
-    table = sql.name("raw", source)
     with engine.connect() as connection:
         previous = connection.scalar(
             text(
@@ -125,22 +124,20 @@ def _raw(source: str, delivery_id: int | None, engine: Engine) -> _Subject:
             ),
             {"source": source, "delivery_id": delivery_id},
         )
-    rows = f"(select * from {table} where _delivery_id = {int(delivery_id)})"
     bindings = Bindings(
         batch=delivery.BATCH,
         placed=delivery.BATCH,
         place=delivery.PLACES,
-        previous=f"(select * from {table} where _delivery_id = {int(previous or -1)})",
-        table=sql.literal(table),
+        previous=delivery.PREVIOUS,
+        table=sql.literal(sql.name("raw", source)),
         table_name=f"raw.{source}",
         delivery_id=delivery_id,
         example_columns=suite.example_columns,
         key_columns=("_row_number", *contract.raw_key),
         hidden_columns=frozenset(n for n, c in contract.columns.items() if c.role == "personal_identifier"),
     )
-    return _Subject(
-        suite, bindings, None, delivery.BATCH, partial(delivery.prepare, contract=contract, rows=rows)
-    )
+    prepare = partial(delivery.prepare, contract=contract, delivery_id=delivery_id, previous_id=previous)
+    return _Subject(suite, bindings, delivery.BATCH, prepare)
 
 
 def _tables(gate: str) -> list[_Subject]:
@@ -160,8 +157,14 @@ def _tables(gate: str) -> list[_Subject]:
             example_columns=suite.example_columns,
             key_columns=suite.example_columns,
         )
-        subjects.append(_Subject(suites.with_owner(suite, OWNER), bindings, schema, name))
+        view = f"judged_{schema}_{name}"
+        prepare = partial(_view, name=view, table=table)
+        subjects.append(_Subject(suites.with_owner(suite, OWNER), bindings, view, prepare))
     return subjects
+
+
+def _view(connection: Connection, name: str, table: str) -> None:
+    connection.exec_driver_sql(f"create temporary view {sql.name(name)} as select * from {table}")
 
 
 def _validate(datasource, subject: _Subject) -> ExpectationSuiteValidationResult:
@@ -173,10 +176,14 @@ def _validate(datasource, subject: _Subject) -> ExpectationSuiteValidationResult
     built = suites.build(subject.suite)
     bindings = subject.bindings
     with bound(bindings):
-        if subject.prepare:
+        try:
             with datasource.get_execution_engine().engine.begin() as connection:
-                subject.prepare(connection, places=any(_needs_places(e) for e in built.expectations))
-        batch = _batch(datasource, subject)
+                subject.prepare(connection)
+        except (SQLAlchemyError, psycopg.Error) as error:
+            reason = str(getattr(error, "orig", error)).splitlines()[0]
+            raise GateError(f"{bindings.table_name} cannot be judged: {reason}") from error
+        asset = datasource.add_table_asset(subject.suite.name, table_name=subject.table)
+        batch = asset.add_batch_definition_whole_table("all").get_batch()
         validation = batch.validate(built, result_format="BOOLEAN_ONLY")
         for index, result in enumerate(validation.results):
             expectation = built.expectations[result.expectation_config.meta["position"] - 1]
@@ -185,20 +192,6 @@ def _validate(datasource, subject: _Subject) -> ExpectationSuiteValidationResult
                 detailed = _detailed(expectation, bindings)
                 validation.results[index] = batch.validate(expectation, result_format=detailed)
     return validation
-
-
-def _batch(datasource, subject: _Subject):
-    try:
-        asset = datasource.add_table_asset(
-            subject.suite.name, table_name=subject.table, schema_name=subject.schema
-        )
-    except TestConnectionError as error:
-        raise GateError(f"{subject.bindings.table_name}: cannot be read: {error}") from error
-    return asset.add_batch_definition_whole_table("all").get_batch()
-
-
-def _needs_places(expectation) -> bool:
-    return isinstance(expectation, RelationExpectation) and "{place" in expectation.relation()
 
 
 def _broken(result: ExpectationValidationResult) -> bool:

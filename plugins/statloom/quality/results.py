@@ -110,11 +110,12 @@ def _result(suite: Suite, check: Check, result: ExpectationValidationResult, bin
     exception = _exception(result)
     if _mentions_hidden(check, bindings):
         _withhold(result)
+    result.result = _without(result.result or {}, bindings.hidden_columns)
     content = result.result or {}
     checked, unexpected = content.get("element_count"), content.get("unexpected_count")
     if passed and unexpected is None:
         unexpected = 0
-    examples = [] if passed and not unexpected else _examples(content, check, bindings)
+    examples = [] if passed and not unexpected else _examples(content, check)
     observed = content.get("observed_value")
     observed = None if observed is None else _short(observed)
     message = None
@@ -149,15 +150,13 @@ def _words(example) -> str:
     return _short(example)
 
 
-def _examples(content: dict, check: Check, bindings: Bindings) -> list:
+def _examples(content: dict, check: Check) -> list:
     listed = content.get("partial_unexpected_index_list") or content.get("partial_unexpected_list")
     if not listed and isinstance(content.get("details"), dict):
         listed = content["details"].get("unexpected_rows")
     examples = []
     for example in (listed or [])[:EXAMPLES]:
-        if isinstance(example, dict):
-            example = {k: v for k, v in example.items() if k not in bindings.hidden_columns}
-        elif check.column:
+        if not isinstance(example, dict) and check.column:
             example = {check.column: example}
         examples.append(example)
     return examples
@@ -172,6 +171,15 @@ def _withhold(result: ExpectationValidationResult) -> None:
     """Leave of a result on a hidden column nothing but its counts."""
     kept = ("element_count", "unexpected_count", "unexpected_percent")
     result.result = {key: value for key, value in (result.result or {}).items() if key in kept}
+
+
+def _without(content, hidden: frozenset[str]):
+    """Return a result's content without hidden columns, however deep they stand in it."""
+    if isinstance(content, dict):
+        return {key: _without(value, hidden) for key, value in content.items() if key not in hidden}
+    if isinstance(content, list | tuple):
+        return [_without(value, hidden) for value in content]
+    return content
 
 
 def _exception(result: ExpectationValidationResult) -> str | None:

@@ -69,9 +69,15 @@ def load(path: Path) -> Suite:
     """
     shown = _shown(path)
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        suite = _read(path, shown)
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise GateError(f"{shown}: {error}") from error
+    build(suite)
+    return suite
+
+
+def _read(path: Path, shown: str) -> Suite:
+    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     document = _mapping(root, shown, _SUITE_KEYS, required={"suite", "expectations"})
     listed = document["expectations"]
     if not isinstance(listed, yaml.SequenceNode) or not listed.value:
@@ -90,7 +96,6 @@ def load(path: Path) -> Suite:
         raise GateError(f"{shown}: suite is called {suite.name!r}, and the file's place says {expected!r}")
     if not isinstance(suite.warning_budget, int) or suite.warning_budget < 0:
         raise GateError(f"{shown}: warning_budget must be a number of warnings, not {suite.warning_budget!r}")
-    build(suite)
     return suite
 
 

@@ -112,7 +112,8 @@ class ExpectNoCategoryToBeTheTotal(RelationExpectation):
 
     Parameters ``column``: of the categories; ``value``; ``by``: columns of the group; ``where``: SQL;
     ``minimum_categories``: with values above zero, for a group to be checked (two equal halves are no error);
-    ``minimum_value``: smaller values are not checked, as small sums coincide by chance.
+    ``minimum_value``: smaller values are not checked, as small sums coincide by chance; ``tolerance``: share
+    of the value by which it may miss the sum and count as the total all the same, as when a label is lost.
     """
 
     column: str
@@ -121,6 +122,7 @@ class ExpectNoCategoryToBeTheTotal(RelationExpectation):
     where: str | None = None
     minimum_categories: int = 4
     minimum_value: float = 0
+    tolerance: float = 0.0
 
     counted: ClassVar[str] = "rows"
     order_by: ClassVar[str | None] = "value desc"
@@ -129,7 +131,7 @@ class ExpectNoCategoryToBeTheTotal(RelationExpectation):
         """Return a row for each value of a group, with the sum of the others."""
         value, by = sql.name(self.value), sql.names(self.by)
         return (
-            f"select *, value = others as unexpected"
+            f"select *, abs(value - others) <= {self.tolerance!r} * value as unexpected"
             f" from (select {by}, {sql.name(self.column)} as category, {value} as value,"
             f" sum({value}) over in_group - {value} as others,"
             f" count(*) filter (where {value} > 0) over in_group as categories"
