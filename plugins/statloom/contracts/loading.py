@@ -58,10 +58,10 @@ def load_all(folder: Path | None = None, *, broken: list[ContractError] | None =
     A contract that is not valid raises ContractError. When the list ``broken`` is given, the error is added
     to it instead and the other contracts are returned, so that one source's mistake does not stop the others.
     """
-    contracts = {}
+    contracts, collections = {}, {}
     for source, path in sorted(contract_files(folder, broken=broken).items()):
         try:
-            contracts[source] = load_file(path)
+            contracts[source] = _load_file(path, collections)
         except ContractError as error:
             if broken is None:
                 raise
@@ -84,9 +84,16 @@ def load_file(path: Path) -> model.Contract:
 
     Raises ContractError with every problem of the file, one a line, each with file, line and field.
     """
+    return _load_file(path, {})
+
+
+def _load_file(path: Path, collections: dict[Path, Document]) -> model.Contract:
+    """As `load_file`; ``collections`` keeps those that were read already."""
     document = parse(path, _name(path))
     shared = path.parent / COLLECTION
-    collection = _collection(shared) if shared.exists() else Document("")
+    if shared not in collections:
+        collections[shared] = _collection(shared) if shared.exists() else Document("")
+    collection = collections[shared]
     data = {**collection.data, **document.data}
 
     problems = schema_problems(data) or cross_problems(data, path.stem)

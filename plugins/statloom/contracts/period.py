@@ -97,8 +97,8 @@ def _fiscal_year(text: str, start: str):
 
 
 def _fiscal_year_bs(text: str):
-    # DHIS2 on the Nepali calendar: the financial year that begins in the calendar's fourth month, Shrawan. Registers
-    # name a fiscal year by the year alone in which it begins.
+    # 2071April is DHIS2 on the Nepali calendar: the financial year that begins in that calendar's fourth
+    # month, Shrawan. Registers name a fiscal year by the year alone in which it begins.
     named = re.fullmatch(r"(\d{4})(?:April)?", text)
     first = int(named[1]) if named else _years(text)
     if first is None or not 0 <= first - _FIRST_YEAR < len(_FIRST_OF_SHRAWAN) - 1:

@@ -31,9 +31,7 @@ def register_in(connection: Connection, contracts: list[Contract]) -> list[str]:
     """As `register`, within the connection's transaction."""
     # Two DAGs may register at once: the second waits, and finds nothing to do.
     connection.execute(text("select pg_advisory_xact_lock(hashtext('statloom.contracts.register'))"))
-    known = dict(
-        connection.execute(text("select source_id, contract_sha256 from landing.source")).all()
-    )
+    known = dict(connection.execute(text("select source_id, contract_sha256 from landing.source")).all())
     existing = _raw_tables(connection)
     changed = [
         c

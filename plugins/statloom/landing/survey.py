@@ -28,6 +28,9 @@ def read(contract: Contract, delivery: Row, path: Path) -> Reading:
     """
     cases = read_cases(contract, path, name=delivery.file_name)
     stored = vault_file(contract, delivery.sha256)
+    for folder in (settings.load().vault, stored.parent):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
     store(cases.table.drop_columns([ROW_NUMBER]), stored)
     table = estimates(contract, stored)
     notes = [
@@ -44,10 +47,7 @@ def vault_file(contract: Contract, sha256: str) -> Path:
 
 
 def store(table: pa.Table, target: Path) -> None:
-    """Write ``table`` to ``target``, whole or not at all, readable by this account alone."""
-    for folder in (target.parent.parent, target.parent):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
+    """Write ``table`` to ``target``, whole or not at all; the file is readable by this account alone."""
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
