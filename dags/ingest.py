@@ -1,29 +1,40 @@
 """One `ingest` DAG a source, made from its contract: fetch, load, gate.
 
 A DAG with nothing new to load ends after `fetch`. However it ends, `settled` tells the `warehouse` DAG that
-this source has been looked at, so that one source's failure does not stop the others.
+this source has been looked at, so that one source's failure does not stop the others. A source whose contract
+is not valid has a DAG that fails with what is wrong with it.
 """
 
-from airflow.sdk import DAG, task
+from pathlib import Path
+
+from airflow.sdk import DAG, get_parsing_context, task
 
 import assets
 import schedules
 from statloom import contracts
+from statloom.errors import ContractError
 
 
-def ingest_dag(contract: contracts.Contract) -> DAG:
-    """Return the DAG that takes in the source of ``contract``."""
+def ingest_dag(source: str, file: Path) -> DAG:
+    """Return the DAG that takes in ``source``, as its contract in ``file`` declares it."""
+    try:
+        contract = contracts.load_file(file)
+    except ContractError as error:
+        about = {"description": f"The contract is not valid: {error}", "schedule": None, "tags": ["ingest"]}
+    else:
+        about = {
+            "description": contract.title["en"],
+            "schedule": schedules.clock(contract.schedule),
+            "tags": ["ingest", contract.kind, contract.custodian],
+            "doc_md": f"**{contract.title['en']}**, by {contract.custodian}. Contract: `{contract.path}`.",
+        }
     with DAG(
-        dag_id=f"ingest__{contract.source}",
-        description=contract.title["en"],
-        schedule=schedules.clock(contract.schedule),
+        dag_id=f"ingest__{source}",
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
-        tags=["ingest", contract.kind, contract.custodian],
-        doc_md=f"**{contract.title['en']}**, by {contract.custodian}. Contract: `{contract.path}`.",
+        **about,
     ) as dag:
-        source = contract.source
 
         @task.short_circuit(ignore_downstream_trigger_rules=False)
         def fetch(run_id: str | None = None) -> int | None:
@@ -52,6 +63,8 @@ def ingest_dag(contract: contracts.Contract) -> DAG:
     return dag
 
 
-for _contract in contracts.load_all().values():
-    _dag = ingest_dag(_contract)
-    globals()[_dag.dag_id] = _dag
+# A task needs its own DAG alone.
+_wanted = get_parsing_context().dag_id
+for _source, _file in contracts.contract_files().items():
+    if _wanted in (None, f"ingest__{_source}"):
+        globals()[f"ingest__{_source}"] = ingest_dag(_source, _file)

@@ -11,7 +11,7 @@ import assets
 import schedules
 from statloom import contracts
 
-_ALL_SETTLED = AssetAll(*(assets.raw(source) for source in contracts.load_all()))
+_ALL_SETTLED = AssetAll(*(assets.raw(source) for source in contracts.contract_files()))
 _NIGHTLY = schedules.clock("30 3 * * *")
 
 with DAG(

@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from statloom import contracts, publication
+from statloom import contracts, landing, publication
 from statloom.errors import GateError
 from statloom.pipeline.inputs import code_version, fingerprint
 from statloom.quality import gates
@@ -16,7 +16,10 @@ def changed_inputs() -> str | None:
     Returns None when the last completed build had the same: nothing to do.
     """
     warehouse = engine()
-    contracts.register(warehouse)
+    declared = list(contracts.load_all(broken=[]).values())
+    contracts.register(warehouse, declared)
+    for source, references in landing.resolve_places(warehouse, declared).items():
+        print(f"{source}: {references} references resolved again, the place registry has changed")
     now = fingerprint(warehouse)
     with warehouse.connect() as connection:
         built = connection.scalar(text("select inputs from publication.build order by build_id desc limit 1"))
