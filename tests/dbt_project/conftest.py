@@ -71,6 +71,7 @@ def _built(postgres_server) -> Iterator[Built]:
             contracts.register(engine)
             for source in SOURCES:
                 deliver(engine, source)
+            odd_rows(engine)
         for stage in transform.STAGES:
             transform.run_stage(stage)
         patch.undo()
@@ -88,6 +89,26 @@ def deliver(engine: Engine, source: str) -> None:
     fetched = landing.fetch(contract, archive=archive, engine=engine, run_id=None)
     landing.load(contract, fetched.delivery_id, engine=engine, archive=archive)
     landing.accept(engine, fetched.delivery_id)
+
+
+def odd_rows(engine: Engine) -> None:
+    """Give the voters' delivery three rows more: of unknown places, and with an empty cell."""
+    with engine.begin() as connection:
+        delivery = connection.scalar(
+            text("select delivery_id from landing.current_delivery where source_id = 'voters'")
+        )
+        connection.execute(
+            text(
+                "insert into raw.voters (geo_level, geo_code, voter_sex, total, _delivery_id, _row_number)"
+                " values ('district', '99', 'male', 5, :d, 9001),"
+                " ('district', '01', 'alien', null, :d, 9002), ('village', '01', 'male', 5, :d, 9003)"
+            ),
+            {"d": delivery},
+        )
+        connection.execute(
+            text("update landing.delivery set rows_read = rows_read + 3 where delivery_id = :d"),
+            {"d": delivery},
+        )
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The dbt project, run in this process in a few stages.
 
-dbt writes nothing into the repository: its artefacts, logs and the parsed project are in ``dbt/`` of the state
-folder.
+dbt writes nothing into the repository: its artefacts, logs and the parsed project are in ``dbt/`` of the
+state folder.
 """
 
 import contextlib
@@ -34,8 +34,8 @@ _SEEDS_LOADED = "seeds sha256 "
 def run_stage(stage: str, *, settings: Settings | None = None) -> None:
     """Build one stage of the project, with its tests.
 
-    ``stage`` is a key of `STAGES`. The seeds are loaded only when a file of theirs has changed since they were
-    loaded into this warehouse. Raises StatloomError with the messages of the models and tests that failed.
+    ``stage`` is a key of `STAGES`. The seeds are loaded only when a file of theirs has changed since they
+    were loaded into this warehouse. Raises StatloomError with the messages of what failed.
     """
     here = settings or settings_module.load()
     if stage not in STAGES:
@@ -53,8 +53,8 @@ def run_stage(stage: str, *, settings: Settings | None = None) -> None:
 def run_dbt(selection: str, *, command: str = "build", settings: Settings | None = None) -> None:
     """Run a dbt ``command`` (build, run, seed or test) on ``selection``, dbt's own syntax.
 
-    A test runs when all that it needs is selected (``--indirect-selection cautious``). Raises StatloomError that
-    names each failing model or test, with its message and its rows.
+    A test runs when all that it needs is selected (``--indirect-selection cautious``). Raises StatloomError
+    that names each failing model or test, with its message and its rows.
     """
     here = settings or settings_module.load()
     state = here.home / "dbt"
