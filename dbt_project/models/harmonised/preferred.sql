@@ -5,6 +5,12 @@ with depth (place_level, depth) as (
     values ('country', 0), ('province', 1), ('district', 2), ('local_unit', 3), ('vdc', 4)
 ),
 
+-- A contract is long: it is looked into once a source, not once a figure.
+origin as materialized (
+    select source_id, coalesce((contract ->> 'synthetic')::boolean, false) as synthetic
+    from {{ source('landing', 'source') }}
+),
+
 chosen as (
     select distinct on (figure.cell_id, figure.place_id, figure.period)
         figure.observation_key,
@@ -18,7 +24,7 @@ chosen as (
         on vintage.place_vintage = place.place_vintage and vintage.is_current
     inner join depth as place_depth on place_depth.place_level = place.place_level
     inner join depth as source_depth on source_depth.place_level = figure.source_level
-    inner join {{ source('landing', 'source') }} as source on source.source_id = figure.source_id
+    inner join origin on origin.source_id = figure.source_id
     left join {{ ref('source_preference') }} as preference
         on preference.series_code = cell.series_code and preference.source_id = figure.source_id
     order by
@@ -29,7 +35,7 @@ chosen as (
         array_position(array['observed', 'exact_merge', 'apportioned'], figure.geo_method),
         abs(source_depth.depth - place_depth.depth),
         preference.preference nulls last,
-        coalesce((source.contract ->> 'synthetic')::boolean, false),
+        origin.synthetic,
         figure.source_id
 )
 

@@ -2,6 +2,12 @@ with time_period as (
     select distinct on (source_id, period) source_id, period, period_start, period_end, time_detail
     from {{ source('landing', 'period') }}
     order by source_id, period, label
+),
+
+-- A contract is long: it is looked into once a source, not once a figure.
+origin as materialized (
+    select source_id, coalesce((contract ->> 'synthetic')::boolean, false) as synthetic
+    from {{ source('landing', 'source') }}
 )
 
 select
@@ -39,7 +45,7 @@ select
     end as obs_status,
     nullif(concat_ws(
         '; ',
-        case when (source.contract ->> 'synthetic')::boolean then 'synthetic' end,
+        case when origin.synthetic then 'synthetic' end,
         case
             when figure.units_missing > 0
                 then figure.units_missing || ' of ' || (figure.units_missing + figure.units_reported)
@@ -53,6 +59,6 @@ inner join {{ ref('series') }} as series on series.series_code = cell.series_cod
 inner join {{ ref('indicator') }} as framework on framework.indicator_code = series.indicator_code
 inner join {{ ref('target') }} as target on target.target = framework.target
 inner join {{ ref('place') }} as place on place.place_id = figure.place_id
-inner join {{ source('landing', 'source') }} as source on source.source_id = figure.source_id
+inner join origin on origin.source_id = figure.source_id
 inner join time_period
     on time_period.source_id = figure.source_id and time_period.period = figure.period

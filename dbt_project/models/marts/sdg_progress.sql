@@ -7,17 +7,18 @@ with total_cell as (
 
 ends as (
     select
-        preferred.cell_id,
+        total_cell.series_code,
         preferred.place_id,
-        min(preferred.observation_key::text) filter (where preferred.is_first)::uuid as baseline_key,
-        min(preferred.observation_key::text) filter (where preferred.is_latest)::uuid as latest_key,
+        (array_agg(preferred.observation_key) filter (where preferred.is_first))[1] as baseline_key,
+        (array_agg(preferred.observation_key) filter (where preferred.is_latest))[1] as latest_key,
         count(*) as periods
     from {{ ref('preferred') }} as preferred
-    group by 1, 2
+    inner join total_cell on total_cell.cell_id = preferred.cell_id
+    group by total_cell.series_code, preferred.place_id
 )
 
 select
-    total_cell.series_code,
+    ends.series_code,
     series.title as series_title,
     series.indicator_code,
     target.goal,
@@ -50,8 +51,7 @@ select
         else 'worsened'
     end as assessment
 from ends
-inner join total_cell on total_cell.cell_id = ends.cell_id
-inner join {{ ref('series') }} as series on series.series_code = total_cell.series_code
+inner join {{ ref('series') }} as series on series.series_code = ends.series_code
 inner join {{ ref('indicator') }} as indicator on indicator.indicator_code = series.indicator_code
 inner join {{ ref('target') }} as target on target.target = indicator.target
 inner join {{ ref('indicator_series') }} as baseline on baseline.observation_key = ends.baseline_key
