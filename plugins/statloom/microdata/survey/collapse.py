@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
 
+from statloom.microdata.survey.domains import Domains
 from statloom.microdata.survey.errors import SurveyError
 from statloom.microdata.survey.estimand import Target
 from statloom.microdata.survey.source import Source
@@ -56,9 +58,7 @@ def collapse(source: Source, uncertainty: Uncertainty, targets: Sequence[Target]
     stop = 0
     for start, stop, columns in source.blocks(expressions):
         cells, local = np.unique(domains.cell[start:stop], return_inverse=True)
-        block = _Block(
-            weight[start:stop], cells, local, domains.combination[cells][local], domains.combinations
-        )
+        block = _block(weight[start:stop], cells, local, domains)
         w_cells, n_cells = np.bincount(local, weights=block.weight), np.bincount(local).astype(float)
         finite = [bool(np.isfinite(column.sum())) for column in columns]
         wide: list[np.ndarray] = []
@@ -96,11 +96,20 @@ def collapse(source: Source, uncertainty: Uncertainty, targets: Sequence[Target]
 
 @dataclass(frozen=True)
 class _Block:
+    """Rows that are read at once. ``adder``: (cells, rows), adds up values times weights."""
+
     weight: np.ndarray
     cells: np.ndarray
-    local: np.ndarray
+    adder: sparse.csr_matrix
     combinations: np.ndarray
     size: int
+
+
+def _block(weight: np.ndarray, cells: np.ndarray, local: np.ndarray, domains: Domains) -> _Block:
+    order = np.argsort(local, kind="stable")
+    ends = np.append(0, np.cumsum(np.bincount(local)))
+    adder = sparse.csr_matrix((weight[order], order, ends), shape=(len(cells), len(local)))
+    return _Block(weight, cells, adder, domains.combination[cells][local], domains.combinations)
 
 
 def _known(values: list[np.ndarray], name: str, start: int) -> np.ndarray | None:
@@ -114,9 +123,9 @@ def _known(values: list[np.ndarray], name: str, start: int) -> np.ndarray | None
 
 
 def _refuse_other_than_0_and_1(value: np.ndarray, name: str, start: int) -> None:
-    # y^2 = y holds for 0 and 1 only.
-    if np.dot(value, value) != value.sum() or not ((value == 0) | (value == 1)).all():
-        row = int(np.flatnonzero((value != 0) & (value != 1))[0])
+    other = (value != 0) & (value != 1)
+    if other.any():
+        row = int(np.flatnonzero(other)[0])
         raise SurveyError(
             f"{name}: a proportion needs a condition or a column of 0 and 1, found {value[row]:g} "
             f"in row {start + row + 1}"
@@ -124,9 +133,8 @@ def _refuse_other_than_0_and_1(value: np.ndarray, name: str, start: int) -> None
 
 
 def _add(made: MeasureSums, values: list[np.ndarray], known: np.ndarray | None, block: _Block) -> None:
-    weighted = [block.weight * value for value in values]
-    for total, part in zip(made.values, weighted, strict=True):
-        total[block.cells] += np.bincount(block.local, weights=part)
+    for total, value in zip(made.values, values, strict=True):
+        total[block.cells] += block.adder @ value
     if not made.squares:
         return
     if len(values) == 1:
@@ -137,6 +145,7 @@ def _add(made: MeasureSums, values: list[np.ndarray], known: np.ndarray | None, 
         if known is not None:
             products[0][~known] = 0.0
     else:
-        products = [weighted[0] * values[0], weighted[0] * values[1], weighted[1] * values[1]]
+        y, x = values
+        products = [block.weight * y * y, block.weight * y * x, block.weight * x * x]
     for total, product in zip(made.squares, products, strict=True):
         total += np.bincount(block.combinations, weights=product, minlength=block.size)

@@ -16,7 +16,7 @@ gives NaN as well.
 """
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 Interval = tuple[np.ndarray, np.ndarray]
 
@@ -65,8 +65,8 @@ def interval(
 def _beta(p: np.ndarray, se: np.ndarray, df: np.ndarray | float, level: float, n: np.ndarray) -> Interval:
     effective = p * (1 - p) / se**2 * (quantile_t(level, n - 1) / quantile_t(level, df)) ** 2
     tail = (1 - level) / 2
-    low = stats.beta.ppf(tail, effective * p, effective * (1 - p) + 1)
-    high = stats.beta.ppf(1 - tail, effective * p + 1, effective * (1 - p))
+    low = special.betaincinv(effective * p, effective * (1 - p) + 1, tail)
+    high = special.betaincinv(effective * p + 1, effective * (1 - p), 1 - tail)
     return low, high
 
 
