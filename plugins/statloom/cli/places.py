@@ -74,7 +74,7 @@ def _resolve(arguments: argparse.Namespace) -> int:
         source=arguments.source,
     )
     written = found.assign(candidates=[json.dumps(one, ensure_ascii=False) for one in found["candidates"]])
-    both = frame.join(written, rsuffix="_resolved")
+    both = frame.join(written.rename(columns={one: f"{one}_resolved" for one in written if one in frame}))
     if arguments.out is None:
         both.to_csv(sys.stdout, index=False, lineterminator="\n")
     else:

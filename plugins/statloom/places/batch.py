@@ -6,18 +6,24 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 
 from statloom.places import registry as registries
-from statloom.places.normalise import LEVELS_OF_KIND, clean_codes, forms
+from statloom.places.normalise import GENERIC, LEVELS_OF_KIND, clean_codes, forms
 from statloom.places.registry import KIND_NUMBERS, Registry
-from statloom.places.scoring import pairwise, similarity, spellings
+from statloom.places.scoring import FAR, pairwise, similarity_and_edits, spellings, written
 from statloom.places.view import ABOVE, TIERS, WHOLE, View
 
-LEAST_SCORE = 84.0  # likeness from which a name is taken for another, within a known parent
-LEAST_SCORE_WITHOUT_PARENT = 87.0
-LEAST_MARGIN = 6.0  # by which it must be ahead of the second best place
+LEAST_SCORE = 78.0  # likeness from which a name is taken for another
+LEAST_MARGIN = 5.0  # by which it must be ahead of the second best place
+# Letters from which one, two, three edits are allowed. A short name without a parent must also be two edits
+# nearer than any other.
+LETTERS_FOR_EDITS = (6, 9, 13)
+SHORT = 5
+LEAST_PARENT_SCORE = 70.0  # likeness from which a place is tried as what an unknown parent may have meant
+PARENTS_TRIED = 3
 AGREEING_SCORE = 72.0  # likeness of a name with the place that its code names
-WORDS_SCORE = 90.0  # given to a name whose words are some of one place's words, or the other way round
+WORDS_SCORE = 90.0  # given to a name whose words are some of the words of one place
 SHORTEST_WORDS = 5
 CANDIDATES = 5
 # What a candidate is there for, the most telling first.
@@ -32,7 +38,7 @@ WHY = (
 )
 CHUNK = 4_000_000  # scores held at once
 # How strongly a name that is the same in a form speaks for a place; a rival must not speak more strongly.
-FORCE = {"folded": 3, "core": 2, "key": 1, "tokens": 0}
+FORCE = {"folded": 2, "core": 2, "key": 1, "tokens": 0}
 
 log = logging.getLogger(__name__)
 
@@ -159,24 +165,30 @@ class Batch:
     # where to look
 
     def _locate(self) -> None:
-        """Find the blocks of the view that each row's parent stands for: arrays ``block_row, block``."""
+        """Find the blocks of the view that each row's parent stands for: arrays ``block_row, block``.
+
+        A parent that cannot be told stands for those that it may have meant; such rows are ``is_guessed``.
+        """
         parents = self.rows["parent"].to_numpy()
         without = np.flatnonzero(parents == "")
-        numbers, distinct = pd.factorize(pd.Series(parents).replace("", None))
+        self.parent_number, distinct = pd.factorize(pd.Series(parents).replace("", None))
         found = self._parents(pd.Series(distinct, dtype="object"))
-        rows = pd.DataFrame({"row": np.arange(len(parents)), "parent": numbers}).merge(found, on="parent")
+        rows = pd.DataFrame({"row": np.arange(len(parents)), "parent": self.parent_number})
+        rows = rows.merge(found, on="parent")
         self.block_row = np.concatenate([without, rows["row"].to_numpy(np.int64)])
         self.block = np.concatenate([np.full(len(without), WHOLE), rows["place"].to_numpy(np.int64)])
-        self.parent_number = numbers
         self.is_located = np.zeros(len(parents), dtype=bool)
         self.is_located[self.block_row] = True
+        self.parent_score = np.full(len(parents), 100.0)
+        np.minimum.at(self.parent_score, rows["row"].to_numpy(), rows["score"].to_numpy())
+        self.is_guessed = self.parent_score < 100
 
     def _parents(self, parents: pd.Series) -> pd.DataFrame:
-        """Return what each text means on higher levels: ``parent`` (its position) and ``place``.
+        """Return what each text means on higher levels: ``parent`` (its position), ``place``, ``score``.
 
         A parent that is not there on the date stands for what it became.
         """
-        found = []
+        found, guessed = [], []
         for level in self.view.levels_above if len(parents) else ():
             for role in ("code", "name"):
                 given = pd.DataFrame({"code": "", "name": "", "parent": ""}, index=parents.index)
@@ -186,11 +198,21 @@ class Batch:
                 good = np.flatnonzero(batch.place >= 0)
                 found.append(pd.DataFrame({"parent": good, "place": batch.place[good]}))
                 for hints in batch.hints:
-                    heirs = hints[hints["why"] == "successor"]
-                    found.append(heirs[["row", "place"]].rename(columns={"row": "parent"}))
+                    hints = hints.rename(columns={"row": "parent"})
+                    found.append(hints.loc[hints["why"] == "successor", ["parent", "place"]])
+                    alike = (hints["why"] == "similar name") & (hints["score"] >= LEAST_PARENT_SCORE)
+                    guessed.append(hints.loc[alike, ["parent", "place", "score"]])
         if not found:
-            return pd.DataFrame({"parent": [], "place": []}, dtype="int64")
-        return pd.concat(found, ignore_index=True).astype("int64").drop_duplicates()
+            return pd.DataFrame({"parent": [], "place": [], "score": []}, dtype="int64")
+        sure = pd.concat(found, ignore_index=True).astype("int64").drop_duplicates()
+        if guessed:
+            maybe = pd.concat(guessed, ignore_index=True).sort_values(
+                ["parent", "score", "place"], ascending=[True, False, True]
+            )
+            maybe = maybe[~maybe["parent"].isin(sure["parent"])]
+            maybe = maybe[maybe.groupby("parent").cumcount() < PARENTS_TRIED]
+            return pd.concat([sure.assign(score=100.0), maybe.assign(score=maybe["score"].clip(upper=99))])
+        return sure.assign(score=100.0)
 
     # codes
 
@@ -306,7 +328,8 @@ class Batch:
         wanted = pd.DataFrame({"row": rows, "place": places})
         inside = wanted.merge(pairs, on="row").merge(blocks, on=["place", "block"])["row"]
         free = pairs.loc[pairs["block"] == WHOLE, "row"]
-        return np.isin(rows, inside) | np.isin(rows, free) | ~self.is_located[rows]
+        unknown = ~self.is_located[rows] | self.is_guessed[rows]
+        return np.isin(rows, inside) | np.isin(rows, free) | unknown
 
     # names
 
@@ -314,10 +337,30 @@ class Batch:
         asked = self.open & self.has_name
         self._names_of_conflicts()
         rival = self._rivals(asked)
-        alike = self._same_names(asked & self.is_located & self.kind_fits, rival)
-        fuzzy = self.open & asked & self.is_located & self.kind_fits & ~self.has_code & ~alike
-        fuzzy &= ~self.names["mixed"].to_numpy() & self.names["core"].str.contains(r"[^\W\d]").to_numpy()
-        self._alike(fuzzy, rival)
+        fits = asked & self.is_located & self.kind_fits
+        met = self._same_names(fits, rival, self.numbers)
+        shorter = self._without_parent(fits & ~met)
+        if shorter is not None:
+            met |= self._same_names(fits & ~met, rival, shorter)
+        fuzzy = self.open & fits & ~met & ~self.has_code & ~self.is_guessed
+        self._alike(fuzzy & ~self.names["mixed"].to_numpy() & self.has_letters, rival)
+
+    def _without_parent(self, asked: np.ndarray) -> dict[str, np.ndarray] | None:
+        """Return the numbers of names that end in their parent's ("Madi, Rolpa"), without it."""
+        rows = np.flatnonzero(asked & (self.rows["parent"] != "").to_numpy())
+        ends = " " + forms(pa.array(self.rows["parent"].iloc[rows], pa.string()))["core"]
+        cores = self.names["core"].iloc[rows]
+        shorter = [
+            core.removesuffix(end) if len(end) > 1 else core for core, end in zip(cores, ends, strict=True)
+        ]
+        changed = np.array([len(new) < len(old) for new, old in zip(shorter, cores, strict=True)], dtype=bool)
+        if not changed.any():
+            return None
+        numbers = {form: np.full(len(self.rows), -1) for form in self.numbers}
+        new = forms(pa.array([text for text, one in zip(shorter, changed, strict=True) if one], pa.string()))
+        for form, vocabulary in self.registry.vocabulary.items():
+            numbers[form][rows[changed]] = vocabulary.get_indexer(new[form])
+        return numbers
 
     def _names_of_conflicts(self) -> None:
         rows = self.in_conflict[self.has_name[self.in_conflict]]
@@ -325,7 +368,7 @@ class Batch:
         self._hint(rows[at], places, "name")
 
     def _rivals(self, asked: np.ndarray) -> np.ndarray:
-        """Return how well each name fits a place off level or date: 3 folded, 2 core, 1 key, 0 not at all.
+        """Return how strongly each name speaks for a place off level or date, as in ``FORCE``.
 
         What became of places that are gone is kept as candidates.
         """
@@ -336,7 +379,8 @@ class Batch:
         rows = np.concatenate([rows, rows[inside]])
         blocks = np.concatenate([blocks, np.full(inside.sum(), ABOVE)])
         level_of = self.registry.places["place_level"].to_numpy()
-        for force, form in ((3, "folded"), (2, "core"), (1, "key")):
+        for form in ("folded", "core", "key"):
+            force = FORCE[form]
             keys = self.view.keys(blocks, self.numbers[form][rows], None, form)
             at, places = self.view.rivals[form].pairs(keys)
             hit = rows[at]
@@ -351,7 +395,7 @@ class Batch:
             self._heirs(hit[~there & new], places[~there & new])
         return strength
 
-    def _same_names(self, asked: np.ndarray, rival: np.ndarray) -> np.ndarray:
+    def _same_names(self, asked: np.ndarray, rival: np.ndarray, numbers: dict[str, np.ndarray]) -> np.ndarray:
         """Accept names that are the same as one place's in some form; say which rows met any such place."""
         met = np.zeros(len(self.rows), dtype=bool)
         for form, with_kind in TIERS:
@@ -361,36 +405,59 @@ class Batch:
             chosen = wanted[self.block_row]
             rows = self.block_row[chosen]
             kinds = self.kind[rows] if with_kind else None
-            keys = self.view.keys(self.block[chosen], self.numbers[form][rows], kinds, form)
+            keys = self.view.keys(self.block[chosen], numbers[form][rows], kinds, form)
             at, places = self.view.look_up(form, with_kind).pairs(keys)
             hit, places = np.divmod(np.unique(rows[at] * self.view.size + places), self.view.size)
             met[hit] = True
             single = np.bincount(hit, minlength=len(self.rows))[hit] == 1
             good = single & (rival[hit] <= FORCE[form])
-            self._accept(hit[good], places[good], "alias" if form == "folded" else "normalised_name")
+            if form == "key":
+                good[good] = self._are_nearest(hit[good], places[good])
+            sure = good & ~self.is_guessed[hit]
+            self._accept(hit[sure], places[sure], "alias" if form == "folded" else "normalised_name")
+            guess = good & self.is_guessed[hit] & (form != "tokens")
+            self._accept(hit[guess], places[guess], "fuzzy", self.parent_score[hit[guess]])
+            good = sure | guess
             self._hint(hit[~good], places[~good], "same name", 100.0)
         return met
+
+    def _groups(self, rows: np.ndarray):
+        """Yield rows of one parent each, with its blocks and the positions of their names in the view's."""
+        position = self.view.names["position"].to_numpy()
+        wanted = np.isin(self.block_row, rows)
+        blocks = pd.Series(self.block[wanted]).groupby(self.block_row[wanted]).agg(tuple)
+        for number in np.unique(self.parent_number[rows]):
+            group = rows[self.parent_number[rows] == number]
+            own = blocks[group[0]]
+            members = np.unique(np.concatenate([self.view.members_of(block) for block in own]))
+            at = np.flatnonzero(np.isin(position, members))
+            step = max(1, CHUNK // max(1, len(at)))
+            for start in range(0, len(group) if len(at) else 0, step):
+                yield group[start : start + step], own, at
+
+    def _are_nearest(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Say whether no other place in the blocks of rows is written as nearly alike as the one found."""
+        found = dict(zip(rows.tolist(), places.tolist(), strict=True))
+        known = self.view.written
+        position = self.view.names["position"].to_numpy()
+        good = dict.fromkeys(found, False)
+        for group, _, at in self._groups(rows):
+            given = written(self.names["core"].iloc[group])
+            edits = process.cdist(given, [known[i] for i in at], scorer=OSA.distance, dtype=np.int32)
+            own = position[at][None, :] == np.array([found[row] for row in group])[:, None]
+            nearest = np.where(own, edits, FAR).min(axis=1) < np.where(own, FAR, edits).min(axis=1)
+            good.update(zip(group.tolist(), nearest.tolist(), strict=True))
+        return np.array([good[row] for row in rows.tolist()], dtype=bool)
 
     def _alike(self, asked: np.ndarray, rival: np.ndarray) -> None:
         """Score what is left against the names in its block; accept what is alike and far ahead of others."""
         rows = np.flatnonzero(asked)
         if not len(rows):
             return
-        names = self.view.names
-        position = names["position"].to_numpy()
-        cores, keys = spellings(names)
-        blocks = pd.Series(self.block).groupby(self.block_row).agg(tuple)
-        for number in np.unique(self.parent_number[rows]):
-            group = rows[self.parent_number[rows] == number]
-            own = blocks[group[0]]
-            members = np.unique(np.concatenate([self.view.members_of(block) for block in own]))
-            at = np.flatnonzero(np.isin(position, members))
-            if not len(at):
-                continue
+        cores, keys = spellings(self.view.names)
+        for group, blocks, at in self._groups(rows):
             right = ([cores[i] for i in at], [keys[i] for i in at])
-            step = max(1, CHUNK // len(at))
-            for start in range(0, len(group), step):
-                self._score(group[start : start + step], right, at, own, rival)
+            self._score(group, right, at, blocks, rival)
 
     def _score(self, rows, right, at, blocks, rival) -> None:
         """Score ``rows`` against the names at ``at`` of the view, all of one set of blocks."""
@@ -398,35 +465,51 @@ class Batch:
         starts = np.flatnonzero(np.diff(position, prepend=-1))
         places = position[starts]
         own = self.names.iloc[rows]
-        scores = np.maximum.reduceat(similarity(spellings(own), right), starts, axis=1)
+        left = spellings(own)
+        scores, edits = similarity_and_edits(left, right)
+        scores = np.maximum.reduceat(scores, starts, axis=1)
+        edits = np.minimum.reduceat(edits, starts, axis=1)
         whole = blocks == (WHOLE,)
-        if not whole:
-            words = self._words(own["core"], self.view.names["core"].iloc[at])
-            scores = np.maximum(scores, np.maximum.reduceat(words, starts, axis=1))
+
         best = scores.argmax(axis=1)
-        top = scores[np.arange(len(rows)), best]
-        second = np.partition(scores, -2, axis=1)[:, -2] if len(places) > 1 else np.zeros(len(rows))
-        margin = top - second
-        least = LEAST_SCORE_WITHOUT_PARENT if whole else LEAST_SCORE
-        good = (top >= least) & (margin >= LEAST_MARGIN) & (rival[rows] == 0)
+        every = np.arange(len(rows))
+        top = scores[every, best]
+        margin = top - _second(scores, best, np.max)
+        nearest = edits[every, best]
+        ahead = _second(edits, best, np.min) - nearest
+        letters = np.array([len(core) for core in left[0]])
+        most = np.searchsorted(LETTERS_FOR_EDITS, letters, "right")
+        alone = np.where((letters <= SHORT) & whole, 2, 1)
+        good = (top >= LEAST_SCORE) & (margin >= LEAST_MARGIN) & (nearest <= most) & (ahead >= alone)
+        if not whole:
+            words = np.logical_or.reduceat(self._words(own["core"], at), starts, axis=1)
+            # What has the words of one place and the looks of another is left to a person.
+            good &= words.sum(axis=1) == words[every, best]
+            lone = ~good & (words.sum(axis=1) == 1) & ((nearest > most) | words[every, best])
+            best = np.where(lone, words.argmax(axis=1), best)
+            top, margin = np.where(lone, WORDS_SCORE, top), np.where(lone, np.nan, margin)
+            good |= lone
+        good &= rival[rows] == 0
         if not whole:
             good[good] = ~self._named_elsewhere(rows[good])
-        good[good] = self._rival_scores(rows[good], blocks) <= top[good]
+        good[good] = ~self._rival_is_nearer(rows[good], places[best[good]], nearest[good], top[good], blocks)
         self._accept(rows[good], places[best[good]], "fuzzy", top[good], margin[good])
         bad = ~good
         self.score[rows[bad]], self.margin[rows[bad]] = top[bad], margin[bad]
-        most = min(CANDIDATES, len(places))
-        order = np.argsort(-scores[bad], axis=1, kind="stable")[:, :most]
+        count = min(CANDIDATES, len(places))
+        order = np.argsort(-scores[bad], axis=1, kind="stable")[:, :count]
         likeness = np.take_along_axis(scores[bad], order, axis=1).ravel()
-        self._hint(np.repeat(rows[bad], most), places[order].ravel(), "similar name", likeness)
+        self._hint(np.repeat(rows[bad], count), places[order].ravel(), "similar name", likeness)
 
-    def _words(self, given: pd.Series, known: pd.Series) -> np.ndarray:
-        """Score pairs of names of which one has some of the words of the other, and no others."""
+    def _words(self, given: pd.Series, at: np.ndarray) -> np.ndarray:
+        """Say of pairs of names whether the given one has only words of the known one, and fewer."""
+        known = self.view.names["core"].iloc[at]
         shared = process.cdist(
             given.tolist(), known.tolist(), scorer=fuzz.token_set_ratio, score_cutoff=100, dtype=np.uint8
         )
-        shorter = np.minimum.outer(given.str.len().to_numpy(), known.str.len().to_numpy())
-        return np.where((shared == 100) & (shorter >= SHORTEST_WORDS), WORDS_SCORE, 0)
+        fewer = np.less.outer(given.str.count(" ").to_numpy(), known.str.count(" ").to_numpy())
+        telling = [len("".join(w for w in core.split() if w not in GENERIC)) for core in given]
+        return (shared == 100) & fewer & (np.array(telling) >= SHORTEST_WORDS)[:, None]
 
     def _named_elsewhere(self, rows: np.ndarray) -> np.ndarray:
         """Say whether a place outside the rows' parents has that very name."""
@@ -436,9 +519,25 @@ class Batch:
         self._hint(rows[at], places, "outside the parent")
         return found
 
-    def _rival_scores(self, rows: np.ndarray, blocks: tuple[int, ...]) -> np.ndarray:
-        """Return the likeness of each name with the closest rival's."""
-        rivals = self.view.rival_spellings(blocks)
-        if not len(rows) or not rivals[0]:
-            return np.zeros(len(rows))
-        return similarity(spellings(self.names.iloc[rows]), rivals).max(axis=1)
+    def _rival_is_nearer(self, rows, places, nearest, top, blocks: tuple[int, ...]) -> np.ndarray:
+        """Say whether a rival of another name is as near to the name as the place found, or more alike."""
+        cores, keys, numbers = self.view.rival_spellings(blocks)
+        if not len(rows) or not len(numbers):
+            return np.zeros(len(rows), dtype=bool)
+        scores, edits = similarity_and_edits(spellings(self.names.iloc[rows]), (cores, keys))
+        names = self.view.names
+        position = names["position"].to_numpy()
+        for place in np.unique(places):
+            first, last = np.searchsorted(position, [place, place + 1])
+            same = np.isin(numbers, names["core_number"].to_numpy()[first:last])
+            here = np.flatnonzero(places == place)
+            scores[np.ix_(here, same)], edits[np.ix_(here, same)] = 0, FAR
+        return (edits.min(axis=1) <= nearest) | (scores.max(axis=1) > top)
+
+
+def _second(values: np.ndarray, best: np.ndarray, extreme) -> np.ndarray:
+    """Return the best value of each row without the column ``best``; 0 or many if there is no other."""
+    others = values.astype(float)
+    others[np.arange(len(values)), best] = -np.inf if extreme is np.max else np.inf
+    found = extreme(others, axis=1)
+    return np.where(np.isfinite(found), found, 0 if extreme is np.max else FAR)

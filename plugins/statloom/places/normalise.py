@@ -8,7 +8,7 @@ Three forms, each weaker than the one before:
   "नगरपालिका").
 - ``key``: how the core sounds, in Latin letters whatever script it came in: transliteration variants of
   Indic names (w/v/b, ee/i, oo/u, aa/a, chh/ch, sh/s, th/t ...) fall together. Vowels ``a`` after the first
-  letter are left out, because the inherent vowel of Indic scripts is written or left out at will.
+  letter are mostly left out, because the inherent vowel of Indic scripts is written or left out at will.
 
 - ``tokens``: the key of the core's words in alphabetical order.
 
@@ -49,6 +49,10 @@ KINDS = {
     "province": "province|pradesh|prades|pradesha|प्रदेश",
 }
 
+# Words that tell no place from another.
+_GENERIC = "national park wildlife hunting watershed conservation reserve protected development area trust"
+GENERIC = frozenset(_GENERIC.split())
+
 # The levels on which a unit of a kind may stand. A 2011 list has municipalities among its VDCs.
 LEVELS_OF_KIND = {
     "rural_municipality": {"local_unit"},
@@ -81,12 +85,11 @@ _SOUNDS = (
     ("pattern", "sh+", "s"),
     ("letters", "x", "ks"),
     ("letters", "ck", "k"),
-    ("letters", "q", "k"),
     ("letters", "z", "j"),
     ("pattern", "ow([bcdghjklmnprst]|$)", r"o\1"),
     ("pattern", "[wv]", "b"),
     ("pattern", "([bcdgjklmnprst])h+", r"\1"),
-    ("pattern", "h([bcdgjklmnprst]|$)", r"\1"),
+    ("pattern", "([aeiou])h([bcdgjklmnprst]|$)", r"\1\2"),
     ("letters", "ee", "i"),
     ("letters", "ii", "i"),
     ("letters", "oo", "u"),
@@ -220,18 +223,25 @@ def _strip_kinds(folded: pa.Array) -> tuple[pa.Array, pa.Array]:
 
 
 def _sound(core: pa.Array) -> pa.Array:
-    key = _only(core, pc.match_substring_regex(core, r"\p{Devanagari}"), _in_latin)
+    key = _only(core, pc.match_substring_regex(core, r"\p{Devanagari}"), in_latin)
     key = pc.replace_substring(key, " ", "")
     for kind, pattern, replacement in _SOUNDS:
         replace = pc.replace_substring if kind == "letters" else pc.replace_substring_regex
         key = replace(key, pattern, replacement)
-    first, rest = pc.utf8_slice_codeunits(key, 0, 1), pc.utf8_slice_codeunits(key, 1)
-    key = pc.binary_join_element_wise(first, pc.replace_substring(rest, "a", ""), "")
     twice = "|".join(letter * 2 for letter in _REPEATED)
-    return _only(key, pc.match_substring_regex(key, twice), _without_repeats)
+    key = _only(key, pc.match_substring_regex(key, twice), _without_repeats)
+    # Beside e and o an a is no inherent vowel.
+    key = _only(key, pc.match_substring_regex(key, "[eo]a|a[eo]"), _with_capital_a)
+    first, rest = pc.utf8_slice_codeunits(key, 0, 1), pc.utf8_slice_codeunits(key, 1)
+    return pc.utf8_lower(pc.binary_join_element_wise(first, pc.replace_substring(rest, "a", ""), ""))
 
 
-def _in_latin(texts: pa.Array) -> pa.Array:
+def _with_capital_a(keys: pa.Array) -> pa.Array:
+    return pc.replace_substring_regex(pc.replace_substring_regex(keys, "([eo])a", r"\1A"), "a([eo])", r"A\1")
+
+
+def in_latin(texts: pa.Array) -> pa.Array:
+    """Return texts with Devanagari letters written in Latin ones, the inherent vowel included."""
     latin = pa.array([text.translate(_LATIN) for text in texts.to_pylist()], pa.string())
     return pc.replace_substring(pc.replace_substring(latin, "a~", ""), "~", "")
 

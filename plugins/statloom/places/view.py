@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from statloom.places.scoring import spellings
+from statloom.places.scoring import spellings, written
 
 WHOLE = -1  # the block of all places of the view
 ABOVE = -2  # among rivals: the block of all places of the levels above
@@ -76,6 +76,11 @@ class View:
         names = self.registry.names
         return names[self.is_member[names["position"]]]
 
+    @cached_property
+    def written(self) -> list[str]:
+        """The cores of ``names`` as they are compared letter by letter."""
+        return written(self.names["core"])
+
     def look_up(self, form: str, with_kind: bool) -> LookUp:
         """Return the look-up of members by form within blocks."""
         return self._member_look_ups[form, with_kind]
@@ -127,14 +132,17 @@ class View:
         rows = self.registry.names.merge(self.rival_blocks, on="position")
         return {form: self._of(rows, form, False) for form in ("folded", "core", "key")}
 
-    def rival_spellings(self, blocks: tuple[int, ...]) -> tuple[list[str], list[str]]:
-        """Return the distinct names of the rivals within ``blocks`` and above, as ``spellings``."""
+    def rival_spellings(self, blocks: tuple[int, ...]) -> tuple[list[str], list[str], np.ndarray]:
+        """Return the distinct names of the rivals within ``blocks`` and above.
+
+        They come as ``spellings``, and with the numbers of their cores.
+        """
         if blocks not in self._rival_spellings:
             rivals = self.rival_blocks
             inside = rivals["position"].to_numpy()[np.isin(rivals["block"].to_numpy(), [*blocks, ABOVE])]
             names = self.registry.names
             names = names[np.isin(names["position"].to_numpy(), inside)].drop_duplicates(["core", "key"])
-            self._rival_spellings[blocks] = spellings(names)
+            self._rival_spellings[blocks] = (*spellings(names), names["core_number"].to_numpy())
         return self._rival_spellings[blocks]
 
     def _of(self, rows: pd.DataFrame, form: str, with_kind: bool) -> LookUp:
