@@ -50,8 +50,8 @@ from (
 
 NOTE = """
 What is written costs in proportion to the change; what is compared does not: every candidate row is hashed
-over all its columns, about two thirds of the time of a publication of which nothing changed. The aim of 5 % of a
-rebuild for 1 % changed rows is not reached. A hash that the build of the candidate leaves in its rows
+over all its columns, about two thirds of the time of a publication of which nothing changed. The aim of 5 %
+of a rebuild for 1 % changed rows is not reached. A hash that the build of the candidate leaves in its rows
 (a stored generated column) would take this part out of the publication.
 """
 
