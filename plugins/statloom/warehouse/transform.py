@@ -46,13 +46,17 @@ def run_stage(stage: str, *, settings: Settings | None = None) -> None:
     loaded = _SEEDS_LOADED + _seeds_sha256(here)
     with contextlib.closing(_Marker()) as marker:
         if marker.read() != loaded:
-            run_dbt(STAGES[stage], settings=here)
+            # Anew, not emptied and filled: a seed may have gained or lost a column.
+            run_dbt(STAGES[stage], settings=here, anew=True)
             marker.write(loaded)
 
 
-def run_dbt(selection: str, *, command: str = "build", settings: Settings | None = None) -> None:
+def run_dbt(
+    selection: str, *, command: str = "build", settings: Settings | None = None, anew: bool = False
+) -> None:
     """Run a dbt ``command`` (build, run, seed or test) on ``selection``, dbt's own syntax.
 
+    ``anew``: seeds are dropped and made again, instead of emptied and filled.
     A test runs when all that it needs is selected (``--indirect-selection cautious``). Raises StatloomError
     that names each failing model or test, with its message and its rows.
     """
@@ -66,6 +70,7 @@ def run_dbt(selection: str, *, command: str = "build", settings: Settings | None
         "--indirect-selection",
         "cautious",
         *(_NOT_IN_A_BUILD if command == "build" else ()),
+        *(("--full-refresh",) if anew else ()),
         "--project-dir",
         str(here.dbt_project),
         "--profiles-dir",
