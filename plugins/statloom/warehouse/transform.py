@@ -89,7 +89,7 @@ def run_dbt(
     ]
     from dbt.cli.main import dbtRunner
 
-    with _environment():
+    with environment():
         outcome = dbtRunner().invoke(arguments)
     if outcome.success:
         return
@@ -113,7 +113,7 @@ def _failures(command: str, results) -> str:
 
 
 @contextlib.contextmanager
-def _environment() -> Iterator[None]:
+def environment() -> Iterator[None]:
     """Give dbt the connection of the engineer role, for the time of the call."""
     values = {
         **{f"STATLOOM_DBT_{name}": value for name, value in _address(connection.url("engineer")).items()},
