@@ -4,7 +4,7 @@
 # Set up first: .venv from requirements.lock. Does nothing when it is there.
 SETUP := scripts/bootstrap
 BIN := .venv/bin
-PACKAGE_TESTS ?=
+TESTS ?=
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -15,8 +15,8 @@ setup:  ## set up .venv
 run: setup  ## run the whole pipeline on the demo country and print where everything is
 	@$(BIN)/statloom run
 
-test: setup  ## run all tests (PACKAGE_TESTS=tests/places for a part)
-	@$(BIN)/pytest $(PACKAGE_TESTS)
+test: setup  ## run all tests (TESTS=tests/places for a part)
+	@$(BIN)/pytest $(TESTS)
 
 lint: setup  ## check style, contracts, generated files and docker-compose.yml
 	$(BIN)/ruff check .

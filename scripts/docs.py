@@ -1,7 +1,7 @@
 """Writes the dictionary of all tables and checks the links between the pages in docs/.
 
-The dictionary is dbt's own documentation site as one file, ``build/docs/tables.html``: models, columns, their descriptions,
-tests and lineage. Run by ``make docs``.
+The dictionary is dbt's own documentation site as one file, ``build/docs/tables.html``: models, columns, their
+descriptions, tests and lineage. Run by ``make docs``.
 """
 
 import os
@@ -36,9 +36,10 @@ def write_dictionary(target: Path) -> None:
     with server.running(here):
         setup.prepare(here)
         arguments = ["docs", "generate", "--static", "--no-version-check", "--log-level", "error"]
-        places = {"--project-dir": here.dbt_project, "--profiles-dir": here.dbt_project, "--target-path": folder}
-        for option, place in (places | {"--log-path": folder}).items():
-            arguments += [option, str(place)]
+        for option in ("--project-dir", "--profiles-dir"):
+            arguments += [option, str(here.dbt_project)]
+        for option in ("--target-path", "--log-path"):
+            arguments += [option, str(folder)]
         with transform.environment():
             outcome = dbtRunner().invoke(arguments)
     if not outcome.success:
