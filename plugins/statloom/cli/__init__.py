@@ -21,6 +21,7 @@ COMMANDS = {
     "source": "make a contract for a new file, or check a source without writing",
     "places": "resolve place references",
     "survey": "estimate from survey microdata",
+    "disclosure": "audit a folder of published files: can anyone work out the cells left out?",
 }
 
 

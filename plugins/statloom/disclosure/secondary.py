@@ -14,8 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from statloom.disclosure.secondary_attack import unprotected
-from statloom.disclosure.secondary_blocks import Cuts, Problem, Solution, mend, price, protect
-from statloom.disclosure.secondary_repair import Repair
+from statloom.disclosure.secondary_blocks import Cuts, Problem, Solution, price, protect
 from statloom.disclosure.tables import Table, parts_of
 
 BLOCK = 1500  # cells up to which one block is solved as a whole
@@ -47,7 +46,9 @@ class Pattern:
     @property
     def gap(self) -> float:
         """How much more than the proven bound the pattern costs, as a share of the bound."""
-        return (self.value - self.bound) / self.bound if self.bound > 0 else (0.0 if self.value <= 0 else np.inf)
+        return (
+            (self.value - self.bound) / self.bound if self.bound > 0 else (0.0 if self.value <= 0 else np.inf)
+        )
 
 
 def suppress(
@@ -101,9 +102,13 @@ def suppress(
         np.flatnonzero(primary[live]),
         need[live][primary[live]],
     )
-    hopeless = everything.primary[
-        unprotected(equations, everything.down, ~everything.barred, everything.primary, everything.need)
-    ] if free.any() else np.zeros(0, dtype=int)
+    hopeless = (
+        everything.primary[
+            unprotected(equations, everything.down, ~everything.barred, everything.primary, everything.need)
+        ]
+        if free.any()
+        else np.zeros(0, dtype=int)
+    )
     keep = ~np.isin(everything.primary, hopeless)
     everything.primary, everything.need = everything.primary[keep], everything.need[keep]
 
@@ -123,7 +128,13 @@ def suppress(
     missed = np.zeros(len(value), dtype=bool)
     missed[live[hopeless]] = True
     return Pattern(
-        primary, secondary, float(cost[secondary].sum()), bound, missed, time.monotonic() - began, tuple(progress)
+        primary,
+        secondary,
+        float(cost[secondary].sum()),
+        bound,
+        missed,
+        time.monotonic() - began,
+        tuple(progress),
     )
 
 

@@ -99,7 +99,15 @@ class Master:
         self._highs = solver()
         upper = np.where(cuts.given, 0.0, 1.0)
         empty = sparse.csr_array((0, len(cost)))
-        load(self._highs, np.where(cuts.given, 0.0, cost), np.zeros(len(cost)), upper, empty, np.zeros(0), np.zeros(0))
+        load(
+            self._highs,
+            np.where(cuts.given, 0.0, cost),
+            np.zeros(len(cost)),
+            upper,
+            empty,
+            np.zeros(0),
+            np.zeros(0),
+        )
 
     def extend(self) -> None:
         """Take over the cuts that have been found since the last call."""
@@ -110,7 +118,13 @@ class Master:
             values = np.concatenate([values for _, values in new])
             many = len(new)
             self._highs.addRows(
-                many, np.ones(many), np.full(many, np.inf), len(values), starts[:-1].astype(np.int32), columns, values
+                many,
+                np.ones(many),
+                np.full(many, np.inf),
+                len(values),
+                starts[:-1].astype(np.int32),
+                columns,
+                values,
             )
             self._loaded += many
 
@@ -120,7 +134,9 @@ class Master:
         self._highs.run()
         return np.array(self._highs.getSolution().col_value), self._highs.getInfo().objective_function_value
 
-    def whole(self, *, gap: float, seconds: float, start: np.ndarray | None) -> tuple[np.ndarray | None, float]:
+    def whole(
+        self, *, gap: float, seconds: float, start: np.ndarray | None
+    ) -> tuple[np.ndarray | None, float]:
         """Return the cells of the cheapest cover within ``gap`` (none if none is found) and a proven bound."""
         import highspy
 
@@ -233,9 +249,10 @@ def protect(
         share[problem.primary] = 1.0
         if not block.separate(cuts, share, 0.05):
             break
+    coarse = max(gap / 2, 0.02)  # while cells are still found open, an exact cover is not worth its time
     while True:
         left = max(0.5, deadline - time.monotonic())
-        chosen, proven = master.whole(gap=gap / 2, seconds=left, start=best)
+        chosen, proven = master.whole(gap=coarse, seconds=left, start=best)
         bound = max(bound, proven)
         if chosen is None:
             chosen = np.zeros(len(problem.cost), dtype=bool)
@@ -243,11 +260,24 @@ def protect(
         open_ = block.refuse(cuts, chosen)
         mended = mend(problem, chosen, open_, repair)
         cost = price(problem, mended)
-        LOG.append((round(time.process_time(), 1), round(bound), round(price(problem, chosen)), round(cost), int(open_.sum()), len(cuts.rows)))
+        LOG.append(
+            (
+                round(time.process_time(), 1),
+                round(bound),
+                round(price(problem, chosen)),
+                round(cost),
+                int(open_.sum()),
+                len(cuts.rows),
+            )
+        )
         if cost < best_cost:
             best, best_cost = mended, cost
-        if not open_.any() or best_cost <= bound * (1 + gap) + SMALL or time.monotonic() > deadline:
+        if best_cost <= bound * (1 + gap) + SMALL or time.monotonic() > deadline:
             return Solution(best, best_cost, bound, cuts)
+        if open_.sum() < 0.05 * len(open_):
+            if coarse <= gap / 2 and not open_.any():
+                return Solution(best, best_cost, bound, cuts)
+            coarse = max(gap / 2, coarse / 4)
 
 
 def price(problem: Problem, pattern: np.ndarray) -> float:

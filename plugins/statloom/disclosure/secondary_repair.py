@@ -9,7 +9,9 @@ from statloom.disclosure.secondary_attack import SMALL, Attack, load, solver
 class Repair:
     """Adds cells until every primary cell is protected: the cheapest deviation for one after the other."""
 
-    def __init__(self, equations: sparse.csr_array, down: np.ndarray, cost: np.ndarray, barred: np.ndarray) -> None:
+    def __init__(
+        self, equations: sparse.csr_array, down: np.ndarray, cost: np.ndarray, barred: np.ndarray
+    ) -> None:
         """``barred`` cells may never be suppressed."""
         self.cost = np.where(barred, 0.0, cost)
         self._open = ~barred
@@ -63,6 +65,8 @@ def thin(
     share = np.ones(len(columns))
     attack.suppress(share)
     at = np.searchsorted(columns, primary)
+    if not len(candidates):
+        return pattern
     witness = np.array([attack.rise(int(cell), amount)[1] for cell, amount in zip(at, need, strict=True)])
     uses = np.abs(witness) > SMALL
     for cell in candidates[np.argsort(-cost[candidates], kind="stable")]:

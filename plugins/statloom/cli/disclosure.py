@@ -1,0 +1,75 @@
+"""``statloom disclosure audit FOLDER``: can anyone work out the cells that a folder of files leaves out?"""
+
+import argparse
+import json
+from pathlib import Path
+
+SHOWN = 50
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the subcommand ``audit`` with the folder and its options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    audit = actions.add_parser(
+        "audit",
+        help="compute what the published files of a folder tell about the cells left out",
+        description=(
+            "Compute for every left-out cell of the CSV files in FOLDER the interval that the published figures "
+            "allow it. FOLDER/disclosure.yml says what the files hold and how figures add up; see "
+            "docs/disclosure-control.md. Exit code 1 when a cell can be recovered or is known to be small; "
+            "they are named."
+        ),
+    )
+    audit.add_argument("folder", type=Path, metavar="FOLDER")
+    audit.add_argument(
+        "--intervals", action="store_true", help="solve for both ends of every interval (slower)"
+    )
+    audit.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Audit the folder; return 0 when every left-out cell is safe, else 1."""
+    from statloom.disclosure.audit import audit
+
+    result = audit(arguments.folder, exact=arguments.intervals)
+    leaks = result.leaks
+    if arguments.json:
+        shown = result.cells if arguments.intervals else leaks
+        print(
+            json.dumps(
+                {
+                    "passed": result.passed,
+                    "published": result.published,
+                    "left_out": len(result.cells),
+                    "revised": result.revised,
+                    "verdicts": result.cells["verdict"].value_counts().to_dict(),
+                    "cells": json.loads(shown.to_json(orient="records")),
+                },
+                ensure_ascii=False,
+                indent=2,
+            )
+        )
+        return 0 if result.passed else 1
+    for leak in leaks.head(SHOWN).to_dict("records"):
+        print(_sentence(leak))
+    if len(leaks) > SHOWN:
+        print(f"and {len(leaks) - SHOWN} more")
+    verdicts = ", ".join(f"{count} {name}" for name, count in leaks["verdict"].value_counts().items())
+    print(
+        f"{arguments.folder}: {result.published} published cells, {len(result.cells)} left out: "
+        f"{verdicts or 'none can be recovered and none is known to be small'}"
+        + (f" ({result.revised} revised between releases)" if result.revised else "")
+    )
+    return 0 if result.passed else 1
+
+
+def _sentence(leak: dict) -> str:
+    names = [name for name in leak if name not in ("group", "file", "line", "verdict", "lower", "upper")]
+    cell = ", ".join([leak["group"].replace("|", " ").strip(), *(f"{name} {leak[name]}" for name in names)])
+    said = {
+        "exact": f"is exactly {leak['lower']:g}",
+        "within threshold": f"lies between {leak['lower']:g} and {leak['upper']:g}",
+        "narrow": f"lies between {leak['lower']:g} and {leak['upper']:g}",
+        "contradiction": "stands in sums that the published figures contradict",
+    }[leak["verdict"]]
+    return f"{leak['file']}, row {leak['line']}: {cell} {said}"

@@ -1,0 +1,314 @@
+"""The auditor against linear programmes of its own kind, planted leaks, and the tables it must refuse."""
+
+import ast
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+highspy = pytest.importorskip("highspy")
+
+from statloom import cli  # noqa: E402
+from statloom.disclosure import audit as auditing  # noqa: E402
+from statloom.disclosure.audit import audit  # noqa: E402
+from statloom.disclosure.audit.description import DescriptionError  # noqa: E402
+
+
+def write(folder: Path, files: dict[str, pd.DataFrame], **description) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        frame.to_csv(folder / name, index=False)
+    content = {
+        "threshold": 4,
+        "dimensions": {"row": {"total": "_T"}, "column": {"total": "_T"}},
+        "tables": [{"file": "cells.csv", "value": "value"}],
+        **description,
+    }
+    (folder / "disclosure.yml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def with_margins(inner: np.ndarray) -> np.ndarray:
+    full = np.vstack([inner, inner.sum(axis=0)])
+    return np.hstack([full, full.sum(axis=1, keepdims=True)])
+
+
+def as_frame(full: np.ndarray, hidden: np.ndarray, **more) -> pd.DataFrame:
+    rows, columns = full.shape
+    frame = pd.DataFrame(
+        [
+            ("_T" if r == rows - 1 else f"r{r}", "_T" if c == columns - 1 else f"c{c}", full[r, c])
+            for r in range(rows)
+            for c in range(columns)
+        ],
+        columns=["row", "column", "value"],
+    )
+    frame["value"] = frame["value"].astype(str).mask(hidden.ravel(), "")
+    return frame.assign(**more)
+
+
+def by_brute_force(full: np.ndarray, hidden: np.ndarray, least: float = 1.0) -> dict[tuple[int, int], tuple]:
+    """Both ends of every hidden cell, each by a programme over all cells of the table."""
+    rows, columns = full.shape
+    equations = []
+    for r in range(rows):
+        line = np.zeros(full.shape)
+        line[r, :-1], line[r, -1] = 1, -1
+        equations.append(line.ravel())
+    for c in range(columns):
+        line = np.zeros(full.shape)
+        line[:-1, c], line[-1, c] = 1, -1
+        equations.append(line.ravel())
+    solver = highspy.Highs()
+    solver.setOptionValue("output_flag", False)
+    count = np.arange(full.size, dtype=np.int32)
+    for value, gap in zip(full.ravel(), hidden.ravel(), strict=True):
+        solver.addVar(least if gap else float(value), highspy.kHighsInf if gap else float(value))
+    for line in equations:
+        solver.addRow(0.0, 0.0, full.size, count, line)
+    ends = {}
+    for r, c in zip(*np.nonzero(hidden), strict=True):
+        found = []
+        for sign in (1.0, -1.0):
+            solver.clearSolver()
+            solver.changeColCost(int(r * columns + c), sign)
+            solver.run()
+            optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+            found.append(solver.getSolution().col_value[r * columns + c] if optimal else np.inf)
+        solver.changeColCost(int(r * columns + c), 0.0)
+        ends[r, c] = tuple(found)
+    return ends
+
+
+def patterns(count: int, seed: int):
+    """Random small tables with random gaps; each third has a leak planted: a gap alone in its row."""
+    random = np.random.default_rng(seed)
+    for number in range(count):
+        shape = random.integers(2, 4, 2)
+        full = with_margins(random.integers(0, 12, shape))
+        hidden = (random.random(full.shape) < 0.4) & (full > 0)
+        planted = None
+        if number % 3 == 0:
+            r, c = random.integers(0, shape[0]), random.integers(0, shape[1])
+            if full[r, c]:
+                hidden[r, :] = False
+                hidden[r, c] = True
+                planted = (r, c)
+        yield full, hidden, planted
+
+
+def test_agrees_with_brute_force_on_a_thousand_patterns_and_finds_every_planted_leak(tmp_path):
+    cases = list(patterns(1000, seed=7))
+    frames = [as_frame(full, hidden, table=str(n)) for n, (full, hidden, _) in enumerate(cases)]
+    folder = write(
+        tmp_path,
+        {"cells.csv": pd.concat(frames)},
+        tables=[{"file": "cells.csv", "value": "value", "apart": ["table"]}],
+    )
+    certified = audit(folder).cells
+    solved = audit(folder, exact=True).cells
+    cells = solved.merge(certified, on=["group", "row", "column"], suffixes=("", "_certified"))
+    assert (cells["verdict"] == cells["verdict_certified"]).all()
+    found = {
+        (int(cell["group"].split("|")[1]), cell["row"], cell["column"]): cell
+        for cell in cells.to_dict("records")
+    }
+    checked = planted_leaks = 0
+    for number, (full, hidden, planted) in enumerate(cases):
+        names = (
+            [f"r{r}" for r in range(len(full) - 1)] + ["_T"],
+            [f"c{c}" for c in range(full.shape[1] - 1)] + ["_T"],
+        )
+        for (r, c), (low, high) in by_brute_force(full, hidden).items():
+            cell = found[number, names[0][r], names[1][c]]
+            assert cell["lower"] == pytest.approx(low, abs=1e-4)
+            assert cell["upper"] == pytest.approx(high, abs=1e-4)
+            leaks = high - low < 0.5 or high < 4.5
+            assert (cell["verdict"] != "safe") == leaks
+            checked += 1
+            if planted == (r, c):
+                assert cell["verdict"] == "exact"
+                planted_leaks += 1
+    assert checked > 3000
+    assert planted_leaks > 250
+
+
+BRIDGE = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1], [0, 0, 1, 1]], dtype=bool)
+
+
+def test_nine_gaps_two_in_every_row_and_column_are_refused(tmp_path, capsys):
+    inner = np.array([[3, 21, 9, 14], [17, 2, 4, 30], [25, 11, 19, 3], [8, 40, 2, 22]])
+    hidden = np.zeros((5, 5), dtype=bool)
+    hidden[:4, :4] = BRIDGE
+    assert hidden.sum() == 9
+    assert (hidden[:4, :4].sum(axis=0) >= 2).all()
+    assert (hidden[:4, :4].sum(axis=1) >= 2).all()
+    folder = write(tmp_path, {"cells.csv": as_frame(with_margins(inner), hidden)})
+    result = audit(folder)
+    assert result.leaks[["row", "column", "verdict", "lower"]].values.tolist() == [["r1", "c2", "exact", 4.0]]
+    assert cli.main(["disclosure", "audit", str(folder)]) == 1
+    assert "row r1, column c2 is exactly 4" in capsys.readouterr().out
+
+
+def test_a_safe_table_passes_and_the_command_says_so(tmp_path, capsys):
+    hidden = np.zeros((4, 4), dtype=bool)
+    hidden[:2, :2] = True
+    full = with_margins(np.array([[3, 21, 9], [17, 12, 4], [25, 11, 19]]))
+    folder = write(tmp_path, {"cells.csv": as_frame(full, hidden)})
+    assert cli.main(["disclosure", "audit", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["left_out"] == 4
+
+
+def test_an_interval_within_the_threshold_is_no_protection(tmp_path):
+    hidden = np.zeros((4, 4), dtype=bool)
+    hidden[:2, :2] = True
+    full = with_margins(np.array([[1, 3, 9], [2, 1, 40], [25, 11, 19]]))
+    result = audit(write(tmp_path, {"cells.csv": as_frame(full, hidden)}), exact=True)
+    assert set(result.cells["verdict"]) == {"within threshold"}
+    assert result.cells["upper"].max() <= 3
+    assert result.cells["lower"].min() == 1
+
+
+def test_a_share_of_a_published_denominator_tells_the_count(tmp_path):
+    counts = pd.DataFrame({"place": ["a", "b"], "persons": ["412", "5000"], "cases": ["", ""]})
+    shares = pd.DataFrame({"place": ["a", "b"], "rate": ["0.73", "10"]})
+    folder = write(
+        tmp_path,
+        {"counts.csv": counts, "rates.csv": shares},
+        dimensions={"place": {}},
+        tables=[{"file": "counts.csv", "value": name} for name in ("persons", "cases")],
+        shares=[
+            {
+                "file": "rates.csv",
+                "value": "rate",
+                "rounded_to": 0.01,
+                "numerator": {"quantity": "cases"},
+                "denominator": {"quantity": "persons"},
+            }
+        ],
+    )
+    result = audit(folder, exact=True).cells.set_index("place")
+    assert result.loc["a", ["verdict", "lower", "upper"]].tolist() == ["exact", 3.0, 3.0]
+    folder = write(
+        tmp_path / "coarse",
+        {"counts.csv": counts, "rates.csv": shares},
+        **(
+            yaml.safe_load((folder / "disclosure.yml").read_text())
+            | {
+                "shares": [
+                    {
+                        "file": "rates.csv",
+                        "value": "rate",
+                        "rounded_to": 2,
+                        "numerator": {"quantity": "cases"},
+                        "denominator": {"quantity": "persons"},
+                    }
+                ]
+            }
+        ),
+    )
+    coarse = audit(folder, exact=True).cells.set_index("place")
+    assert coarse.loc["b", ["verdict", "lower", "upper"]].tolist() == ["safe", 450.0, 550.0]
+
+
+def two_releases(tmp_path: Path, first: np.ndarray, second: np.ndarray, gaps: list[np.ndarray]) -> Path:
+    return write(
+        tmp_path,
+        {"1/cells.csv": as_frame(first, gaps[0]), "2/cells.csv": as_frame(second, gaps[1])},
+        releases=["1", "2"],
+    )
+
+
+def squares() -> list[np.ndarray]:
+    one, other = np.zeros((4, 4), dtype=bool), np.zeros((4, 4), dtype=bool)
+    one[:2, :2] = True
+    other[0, 0] = other[0, 2] = other[2, 0] = other[2, 2] = True
+    return [one, other]
+
+
+def test_two_releases_each_safe_alone_leak_side_by_side(tmp_path):
+    full = with_margins(np.array([[3, 21, 9], [17, 12, 4], [25, 11, 19]]))
+    for number, gap in enumerate(squares()):
+        assert audit(write(tmp_path / f"alone{number}", {"cells.csv": as_frame(full, gap)})).passed
+    together = audit(two_releases(tmp_path / "both", full, full, squares()))
+    assert set(together.cells["verdict"]) == {"exact"}
+    same = audit(two_releases(tmp_path / "same", full, full, [squares()[0]] * 2))
+    assert same.passed
+
+
+def test_revised_figures_are_not_taken_for_the_same(tmp_path):
+    first = with_margins(np.array([[3, 21, 9], [17, 12, 4], [25, 11, 19]]))
+    second = with_margins(np.array([[6, 21, 9], [17, 12, 4], [25, 11, 19]]))
+    result = audit(two_releases(tmp_path, first, second, [squares()[0]] * 2))
+    assert result.passed
+    assert result.revised > 4  # the three margins with new figures, and gaps that cannot be the same
+
+
+def test_a_boundary_change_links_old_and_new_places(tmp_path):
+    old = pd.DataFrame({"place": ["A", "B", "_T"], "value": ["7", "", ""]})
+    new = pd.DataFrame({"place": ["A1", "A2", "C", "_T"], "value": ["", "", "30", ""]})
+    split = pd.DataFrame({"old": ["A", "A"], "new": ["A1", "A2"]})
+    parts = {
+        "1/sums.csv": pd.DataFrame({"sum": ["_T", "_T"], "part": ["A", "B"]}),
+        "2/sums.csv": pd.DataFrame({"sum": ["_T"] * 3, "part": ["A1", "A2", "C"]}),
+    }
+    base = {
+        "releases": ["1", "2"],
+        "threshold": 7,
+        "dimensions": {"place": {"sums": [{"file": "sums.csv", "sum": "sum", "part": "part"}]}},
+    }
+    files = {"1/cells.csv": old, "2/cells.csv": new, **parts}
+    assert audit(write(tmp_path / "apart", files, **base)).passed
+    base["dimensions"]["place"]["sums"].append({"file": "split.csv", "sum": "old", "part": "new"})
+    result = audit(write(tmp_path / "linked", {**files, "split.csv": split}, **base), exact=True)
+    cells = result.cells.set_index("place")
+    assert cells.loc["_T", ["verdict", "lower"]].tolist() == ["exact", 37.0]
+    assert cells.loc["A1", ["verdict", "lower", "upper"]].tolist() == ["within threshold", 1.0, 6.0]
+
+
+def test_a_combination_without_a_row_is_unknown_unless_declared_zero(tmp_path):
+    frame = pd.DataFrame({"row": ["a", "b", "_T"], "column": "_T", "value": ["", "9", "40"]})
+    frame = pd.concat([frame, pd.DataFrame({"row": ["a", "a"], "column": ["x", "y"], "value": ["", "11"]})])
+    other = pd.DataFrame({"row": ["c"], "column": ["x"], "value": ["5"]})
+    folder = write(tmp_path, {"cells.csv": pd.concat([frame, other])})
+    unknown = audit(folder, exact=True).cells.set_index(["row", "column"])
+    assert unknown.loc[("a", "_T"), "verdict"] == "safe"
+    folder = write(tmp_path, {"cells.csv": frame})
+    assert audit(folder, exact=True).cells.set_index(["row", "column"]).loc[("a", "x"), "lower"] == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"threshold": -1}, "threshold"),
+        ({"tables": []}, "tables"),
+        ({"tables": [{"file": "none.csv", "value": "value"}]}, "no such file"),
+        ({"tables": [{"file": "cells.csv", "value": "amount"}]}, "no column amount"),
+        ({"dimensions": {"row": {"total": "_T"}, "colour": {}}}, "no column colour"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused_with_the_field(tmp_path, change, said):
+    full = with_margins(np.ones((2, 2), dtype=int))
+    folder = write(tmp_path, {"cells.csv": as_frame(full, np.zeros((3, 3), dtype=bool))}, **change)
+    with pytest.raises(DescriptionError, match=said):
+        audit(folder)
+
+
+def test_an_unreadable_figure_is_named_by_row(tmp_path):
+    frame = as_frame(with_margins(np.ones((2, 2), dtype=int)), np.zeros((3, 3), dtype=bool))
+    frame.loc[4, "value"] = "n.a."
+    with pytest.raises(DescriptionError, match=r"row 6, column value: 'n\.a\.'"):
+        audit(write(tmp_path, {"cells.csv": frame}))
+    folder = write(tmp_path, {"cells.csv": frame}, suppressed={"markers": ["n.a."]})
+    assert len(audit(folder).cells) == 1
+
+
+def test_shares_no_code_with_the_protector():
+    for path in Path(auditing.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("statloom"):
+                assert node.module.startswith(("statloom.disclosure.audit", "statloom.errors"))
