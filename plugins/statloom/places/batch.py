@@ -217,6 +217,9 @@ class Batch:
     # codes
 
     def _by_code(self) -> None:
+        self.in_conflict = np.zeros(0, dtype=np.int64)
+        if not self.has_code.any():
+            return
         all_codes = self.registry.codes(self.scheme)
         codes = all_codes[all_codes["place_level"] == self.level]
         exact = pd.Index(codes["place_code"]).get_indexer(self.codes)
@@ -230,9 +233,9 @@ class Batch:
         loose = (place < 0) & self.has_code
         place = np.where(loose, np.append(single["position"].to_numpy(np.int64), -1)[plain], place)
         method = np.where(exact >= 0, "exact_code", "normalised_code").astype(object)
-        self.code_found = place >= 0
+        code_found = place >= 0
 
-        here = self.open & self.code_found
+        here = self.open & code_found
         gone = here & ~self.view.is_member[place]
         rows = np.flatnonzero(gone)
         self._heirs(rows, place[rows])
@@ -251,7 +254,7 @@ class Batch:
         self.open[bad] = False
         self.in_conflict = bad[~agrees[~good]]
 
-        lost = np.flatnonzero(self.open & self.has_code & ~self.code_found)
+        lost = np.flatnonzero(self.open & self.has_code & ~code_found)
         others = all_codes[all_codes["place_level"] != self.level]
         elsewhere = pd.DataFrame({"row": lost, "place_code": self.codes.to_numpy()[lost]}).merge(
             others, on="place_code"
@@ -265,6 +268,8 @@ class Batch:
 
         Where the level is there on the date, only what is on it counts.
         """
+        if not len(rows):
+            return
         links = self.registry.links
         pairs = pd.DataFrame({"row": rows, "place": places})
         after = pairs.merge(links, left_on="place", right_on="before")[["row", "after"]].set_axis(
@@ -336,6 +341,8 @@ class Batch:
     def _by_name(self) -> None:
         asked = self.open & self.has_name
         self._names_of_conflicts()
+        if not asked.any():
+            return
         rival = self._rivals(asked)
         fits = asked & self.is_located & self.kind_fits
         met = self._same_names(fits, rival, self.numbers)
@@ -364,6 +371,8 @@ class Batch:
 
     def _names_of_conflicts(self) -> None:
         rows = self.in_conflict[self.has_name[self.in_conflict]]
+        if not len(rows):
+            return
         at, places = self._with_that_name(rows, "key")
         self._hint(rows[at], places, "name")
 

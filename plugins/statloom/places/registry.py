@@ -24,6 +24,7 @@ from statloom.places.view import SHORTEST_KEY, View
 
 REFERENCE = ("source_id", "place_scheme", "place_level", "place_code", "place_name", "place_parent")
 KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS, start=1)}
+KEPT = 4  # registries held at once
 _loaded: dict[str, "Registry"] = {}
 
 
@@ -44,7 +45,8 @@ def load(folder: Path | str | None = None) -> "Registry":
         found = faults(seeds)
         if len(found):
             raise RegistryError(_message(folder, found))
-        _loaded.clear()
+        if len(_loaded) >= KEPT:
+            _loaded.pop(next(iter(_loaded)))
         _loaded[fingerprint] = Registry(folder, fingerprint, seeds)
     return _loaded[fingerprint]
 
