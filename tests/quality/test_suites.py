@@ -31,7 +31,7 @@ def test_a_valid_suite_is_loaded(tmp_path) -> None:
     assert suite.checks[0].column == "total"
     built = suites.build(suite)
     assert built.expectations[0].severity == "critical"
-    assert built.expectations[0].meta == {"position": 1}
+    assert built.expectations[0].meta == {"position": 1, "dimension": "structure", "severity": "fail"}
 
 
 @pytest.mark.parametrize(

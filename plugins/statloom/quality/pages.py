@@ -27,11 +27,12 @@ _PAGE = "gate_page.j2"
 
 
 def write(
-    engine: Engine, gate_run_id: int, title: str, validations: list[ExpectationSuiteValidationResult]
+    engine: Engine, gate_run_id: int, title: str, validations: dict[str, ExpectationSuiteValidationResult]
 ) -> Path:
     """Write the page of a gate run to ``report/gates/<gate_run_id>.html``; return its path.
 
-    The pages of older runs of the same gate and subject are deleted, but for the newest ones.
+    ``validations``: by the name of the table judged. The pages of older runs of the same gate and subject are
+    deleted, but for the newest ones.
     """
     folder = settings.load().report / "gates"
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,15 +58,17 @@ def write(
     return path
 
 
-def render(title: str, validations: list[ExpectationSuiteValidationResult]) -> str:
-    """Return the page as HTML: the sections of each suite, one after the other."""
+def render(title: str, validations: dict[str, ExpectationSuiteValidationResult]) -> str:
+    """Return the page as HTML: the sections of each table's suite, one after the other."""
     renderer = ValidationResultsPageRenderer(run_info_at_end=False)
     sections = []
-    for validation in validations:
-        document = renderer.render(_escaped(validation))
-        for section in document.sections:
-            section.section_name = f"{validation.suite_name}: {section.section_name}"
-        sections += document.sections
+    for table, validation in validations.items():
+        of_suite = renderer.render(_escaped(table, validation)).sections
+        _unlink(of_suite[0])
+        of_suite[0].section_name = html.escape(table)
+        for section in of_suite[1:]:
+            section.section_name = None
+        sections += of_suite
     whole = RenderedDocumentContent(
         renderer_type="ValidationResultsPageRenderer",
         page_title=html.escape(title),
@@ -76,22 +79,28 @@ def render(title: str, validations: list[ExpectationSuiteValidationResult]) -> s
     return _view().render(whole, template=_PAGE)
 
 
+def _unlink(overview) -> None:
+    """Take the link to a page of the suite out of a section: there is no such page."""
+    header = overview.content_blocks[0].subheader.string_template
+    header["styling"]["params"].pop("expectation_suite_name", None)
+
+
 @functools.cache
 def _view() -> DefaultJinjaPageView:
     return DefaultJinjaPageView(custom_views_directory=str(_TEMPLATES))
 
 
-def _escaped(validation: ExpectationSuiteValidationResult) -> ExpectationSuiteValidationResult:
-    """Return a copy whose data cannot be taken for markup: the section templates do not escape what they
-    show."""
+def _escaped(table: str, validation: ExpectationSuiteValidationResult) -> ExpectationSuiteValidationResult:
+    """Return a copy whose data cannot be taken for markup: the section templates do not escape them."""
     safe = copy.deepcopy(validation)
-    safe.meta = {}
+    safe.meta = {"batch_spec": {"data_asset_name": _without_markup(table)}}
     for result in safe.results:
         result.result = _without_markup(result.result)
         result.exception_info = _without_markup(result.exception_info)
         config = result.expectation_config
         config.kwargs = _without_markup(config.kwargs)
-        config.description = _without_markup(config.description)
+        said = [config.description or config.type, config.meta.get("dimension"), config.meta.get("severity")]
+        config.description = _without_markup(" · ".join(word for word in said if word))
         config.meta = {}
     return safe
 

@@ -108,6 +108,13 @@ def _result(suite: Suite, check: Check, result: ExpectationValidationResult, bin
     table = bindings.table_name
     passed = bool(result.success)
     exception = _exception(result)
+    if exception:
+        # On the page too, the reason without the statement and the calls that led to it.
+        result.exception_info = {
+            "raised_exception": True,
+            "exception_message": exception,
+            "exception_traceback": "",
+        }
     if _mentions_hidden(check, bindings):
         _withhold(result)
     result.result = _without(result.result or {}, bindings.hidden_columns)

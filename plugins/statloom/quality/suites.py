@@ -118,7 +118,7 @@ def with_owner(suite: Suite, owner: str | None) -> Suite:
 
 
 def build(suite: Suite) -> gx.ExpectationSuite:
-    """Return the Great Expectations suite; each expectation's meta has its ``position``, from 1.
+    """Return the Great Expectations suite. Meta of an expectation: ``position`` from 1, dimension, severity.
 
     Raises GateError when an expectation cannot be built, or a suite is empty.
     """
@@ -151,7 +151,7 @@ def _expectation(check: Check, position: int):
             **check.kwargs,
             severity=SEVERITIES[check.severity],
             description=check.description,
-            meta={"position": position},
+            meta={"position": position, "dimension": check.dimension, "severity": check.severity},
         )
     except (ValueError, TypeError) as error:
         reasons = "; ".join(
