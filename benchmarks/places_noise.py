@@ -120,8 +120,9 @@ WORDS = [
 def build(registry: Registry, seed: int = 20261122) -> pd.DataFrame:
     """Return the test set.
 
-    Columns: ``level, date, name, parent`` (the reference; '' for no parent), ``kind`` of noise, ``truth`` (place
-    id, '' when it names no place of that level and date), ``resolvable``. The same seed gives the same rows.
+    Columns: ``level, date, name, parent`` (the reference; '' for no parent), ``kind`` of noise, ``truth``
+    (place id, '' when it names no place of that level and date), ``resolvable``. The same seed gives the same
+    rows.
     """
     rng = np.random.default_rng(seed)
     parts = []
