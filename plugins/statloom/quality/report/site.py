@@ -11,7 +11,7 @@ import jinja2
 from sqlalchemy import Engine
 
 from statloom import settings
-from statloom.quality.report import summary
+from statloom.quality.report import summary, words
 from statloom.quality.report.data import collect
 from statloom.warehouse.connection import engine as warehouse_engine
 
@@ -53,8 +53,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["number"] = _number
-    environment.filters["share"] = _share
+    environment.filters["number"] = words.number
+    environment.filters["share"] = words.share
     environment.filters["moment"] = _moment
     return environment
 
@@ -66,21 +66,6 @@ def _replace(path: Path, content: str) -> Path:
     shutil.copymode(path, fresh) if path.exists() else fresh.chmod(0o644)
     fresh.replace(path)
     return path
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
-
-
-def _share(part: float | None, whole: float | None) -> str:
-    """Say ``part`` of ``whole`` in percent; never 100 while something is missing."""
-    if not whole or part is None:
-        return "–"
-    percent = 100 * part / whole
-    shown = f"{percent:.1f}"
-    return f"{percent:.3f} %" if shown == "100.0" and part != whole else f"{shown} %"
 
 
 def _moment(value: datetime | None) -> str:

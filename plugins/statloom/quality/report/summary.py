@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from statloom.quality.report.words import number, share
+
 
 def text(report: dict[str, Any]) -> str:
     """Return the short text of ``report`` (as `data.collect` gives it): a line a source, then the gates."""
@@ -14,9 +16,9 @@ def text(report: dict[str, Any]) -> str:
     for source in sources:
         rows = source["rows_in"]
         lines.append(
-            f"{source['source_id']:<{width}} {source['deliveries']:>10} {_count(rows):>9} "
-            f"{_percent(source['rows_placed'], rows):>8} {_percent(source['rows_mapped'], rows):>8} "
-            f"{_count(source['rows_quarantined']):>11}  {_words(source)}"
+            f"{source['source_id']:<{width}} {source['deliveries']:>10} {number(rows):>9} "
+            f"{share(source['rows_placed'], rows):>8} {share(source['rows_mapped'], rows):>8} "
+            f"{number(source['rows_quarantined']):>11}  {_words(source)}"
         )
     gates = report["gates"]
     failed = [gate for gate in gates if not gate["passed"]]
@@ -40,14 +42,3 @@ def _words(source: dict[str, Any]) -> str:
         reason = source["newest_reason"] or source["look_message"] or "held back"
         return f"HELD BACK: {reason.splitlines()[0]}"
     return {"good": "good", "warn": "warnings", "none": "no data"}[source["state"]]
-
-
-def _count(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"
-
-
-def _percent(part: int | None, whole: int | None) -> str:
-    if not whole or part is None:
-        return "–"
-    shown = f"{100 * part / whole:.1f}"
-    return f"{100 * part / whole:.2f} %" if shown == "100.0" and part != whole else f"{shown} %"
