@@ -51,7 +51,8 @@ def _gate(engine, passed: bool) -> None:
         connection.execute(
             text(
                 "insert into quality.expectation_result (gate_run_id, position, suite, table_name,"
-                " expectation_type, dimension, severity, description, passed, rows_unexpected, examples, message)"
+                " expectation_type, dimension, severity, description, passed, rows_unexpected, examples,"
+                " message)"
                 " values (:run, 1, 'raw.livestock', 'raw.livestock', 'x', 'accuracy', 'fail', 'No <b>goat</b>"
                 " is negative', :passed, 1, '[{\"total\": -1}]', '1 of 3 rows unexpected')"
             ),
