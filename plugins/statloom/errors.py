@@ -2,7 +2,7 @@
 
 
 class StatloomError(Exception):
-    """A problem that a person can act on. Its text is one message, with no traceback needed to understand it."""
+    """A problem that a person can act on. Its text is one message, understood without a traceback."""
 
 
 class ContractError(StatloomError):
