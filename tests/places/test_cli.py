@@ -191,3 +191,50 @@ def test_review_reads_the_queue_of_the_warehouse(database, tmp_path, monkeypatch
     assert "Rukum East (NP-2017:district:59: successor)" in said
     seed = project / "dbt_project" / "seeds" / "places" / "place_decision.csv"
     assert decisions(seed)[-1]["place_id"] == "NP-2017:district:59"
+
+
+def test_compare_reports_what_changed_and_takes_it_in(tmp_path, monkeypatch, capsys):
+    project = tmp_path / "project"
+    folder = project / "dbt_project" / "seeds" / "places"
+    shutil.copytree(SEEDS, folder)
+    monkeypatch.setattr(settings, "PROJECT", project)
+    place = pd.read_csv(folder / "place.csv", dtype=str, keep_default_na=False)
+    place = place[(place["place_vintage"] == "NP-2017") & (place["is_statistical"] == "True")]
+    listed = pd.DataFrame(
+        {
+            "level": place["place_level"],
+            "code": place["place_id"].str.rpartition(":")[2],
+            "name": place["place_name"],
+            "up": place["parent_id"].str.rpartition(":")[2],
+        }
+    )
+    listed.loc[listed["code"] == "30608", "name"] = "Kantipur"
+    file = tmp_path / "list.csv"
+    listed.to_csv(file, index=False)
+    command = ["places", "compare", str(file), "--scheme", "NP-LOCAL-2017", "--date", "2021-11-11"]
+    out = tmp_path / "changes.csv"
+    assert cli.main([*command, "--parent", "up", "--out", str(out)]) == 0
+    assert "local_unit: unchanged 752, renamed 1" in capsys.readouterr().out
+    changes = pd.read_csv(out, dtype=str, keep_default_na=False)
+    assert changes.loc[changes["change"] == "renamed", "name_before"].tolist() == ["Kathmandu"]
+
+    assert cli.main([*command, "--parent", "up", "--take-in", "NP-2027"]) == 1
+    assert "--take-in needs --new-scheme, --valid-from" in capsys.readouterr().err
+    new = ["--take-in", "NP-2027", "--new-scheme", "NP-LOCAL-2027", "--valid-from", "2027-07-16"]
+    assert cli.main([*command, "--parent", "up", *new, "--custodian", "NSO", "--from", "list of 2027"]) == 0
+    found = places.resolve(
+        pd.DataFrame({"n": ["Kantipur"], "p": ["36"]}),
+        scheme="NP-LOCAL-2027",
+        level="local_unit",
+        date="2030-01-01",
+        name="n",
+        parent="p",
+    )
+    assert found["place_id"].tolist() == ["NP-2027:local_unit:30608"]
+
+
+def test_compare_names_the_file_and_row(tmp_path, capsys):
+    file = tmp_path / "list.csv"
+    file.write_text("level,code,name,parent\ndistrict,1,A,\ndistrict,1,B,\n")
+    assert cli.main(["places", "compare", str(file), "--scheme", "NP-LOCAL-2017"]) == 1
+    assert f"{file}: row 3: the code is used twice on its level: 1" in capsys.readouterr().err

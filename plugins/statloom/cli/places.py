@@ -45,6 +45,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
         description="Check that the registry holds together. Exit code 1 when it does not.",
     )
 
+    compare = commands.add_parser(
+        "compare",
+        help="say what a new release of a national list changes, and take it in",
+        description="Say what a new release of a list of places changes against the registry: units created, "
+        "dissolved, moved, recoded, renamed. With --take-in the seeds get it as a new, current vintage.",
+    )
+    compare.add_argument("file", type=Path, metavar="FILE.csv")
+    compare.add_argument("--scheme", required=True, help="the scheme of the release before, as NP-LOCAL-2017")
+    compare.add_argument("--date", help="a day on which the release before held (default: today)")
+    for column, what in (
+        ("level", "the level of a unit"),
+        ("code", "its code"),
+        ("name", "its name"),
+        ("parent", "the code of the unit above"),
+    ):
+        compare.add_argument(f"--{column}", metavar="COLUMN", default=column, help=f"column of {what}")
+    compare.add_argument("--out", type=Path, metavar="FILE", help="where to write the changes as CSV")
+    compare.add_argument("--take-in", metavar="VINTAGE", help="the new vintage, such as NP-2027")
+    compare.add_argument("--new-scheme", help="the scheme of the new codes, such as NP-LOCAL-2027")
+    compare.add_argument("--valid-from", metavar="DATE", help="the first day of the new vintage")
+    compare.add_argument("--custodian", help="the body that publishes the list")
+    compare.add_argument(
+        "--from", dest="origin", metavar="TEXT", help="where the list comes from, with licence"
+    )
+
     review = commands.add_parser(
         "review",
         help="decide on unresolved references, one after the other",
@@ -56,7 +81,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the subcommand; return the exit code."""
-    return {"resolve": _resolve, "check": _check, "review": _review}[arguments.places_command](arguments)
+    commands = {"resolve": _resolve, "check": _check, "compare": _compare, "review": _review}
+    return commands[arguments.places_command](arguments)
 
 
 def _resolve(arguments: argparse.Namespace) -> int:
@@ -113,6 +139,51 @@ def _check(_arguments: argparse.Namespace) -> int:
     stale = registry.stale_decisions()
     for decision in stale.itertuples():
         print(f"place_decision.csv, row {decision.row} no longer applies: {decision.problem}")
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from statloom.places import release
+
+    taken = {
+        "--new-scheme": arguments.new_scheme,
+        "--valid-from": arguments.valid_from,
+        "--custodian": arguments.custodian,
+        "--from": arguments.origin,
+    }
+    missing = [option for option, value in taken.items() if not value]
+    if arguments.take_in and missing:
+        raise StatloomError(f"--take-in needs {', '.join(missing)}")
+    registry = places.load()
+    columns = {role: getattr(arguments, role) for role in ("level", "code", "name", "parent")}
+    try:
+        listed = release.read(_read(arguments.file), **columns)
+    except StatloomError as error:
+        raise StatloomError(f"{arguments.file}: {error}") from error
+    date = arguments.date or datetime.date.today().isoformat()
+    changes = release.compare(registry, listed, scheme=arguments.scheme, date=date)
+    counts = changes.groupby(["level", "change"]).size()
+    for level in listed.levels:
+        said = ", ".join(
+            f"{kind} {counts[level, kind]:,}" for kind in release.KINDS if (level, kind) in counts
+        )
+        print(f"{level}: {said}")
+    if arguments.out is not None:
+        changes.to_csv(arguments.out, index=False, lineterminator="\n")
+    if arguments.take_in:
+        seeds = release.take_in(
+            registry,
+            listed,
+            changes,
+            scheme=arguments.new_scheme,
+            vintage=arguments.take_in,
+            valid_from=arguments.valid_from,
+            custodian=arguments.custodian,
+            source=arguments.origin,
+        )
+        for name, frame in seeds.items():
+            frame.to_csv(registry.folder / f"{name}.csv", index=False, lineterminator="\n")
+        print(f"the seeds in {registry.folder} have {arguments.take_in} as their current vintage")
     return 0
 
 

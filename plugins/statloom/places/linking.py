@@ -41,11 +41,15 @@ def link(
         found = _link_by_score(a[a["parent"] == parent], b[b["parent"] == parent], complete)
         links.append(found)
         a, b = a.drop(found["left"]), b.drop(found["right"])
-    left_over = b.groupby("parent")["name"].agg(lambda names: ", ".join(sorted(names)[:5]))
-    reasons = (
-        "no partner within the parent by name; left over on the other side: " + a["parent"].map(left_over)
-    ).fillna("no partner within the parent by name; nothing is left over on the other side")
-    unlinked = pd.DataFrame({"left": a.index, "reason": reasons.to_numpy()})
+    left_over = b.groupby("parent")["name"].agg(lambda names: ", ".join(sorted(names)[:5])).to_dict()
+    found_none = "no partner within the parent by name; "
+    reasons = [
+        found_none + f"left over on the other side: {left_over[parent]}"
+        if parent in left_over
+        else found_none + "nothing is left over on the other side"
+        for parent in a["parent"]
+    ]
+    unlinked = pd.DataFrame({"left": a.index, "reason": reasons})
     return pd.concat(links, ignore_index=True), unlinked
 
 
