@@ -4,10 +4,12 @@ import dataclasses
 
 import great_expectations as gx
 import pytest
+import yaml
 
+from statloom import settings
 from statloom.errors import GateError
 from statloom.quality import suites
-from statloom.settings import PROJECT
+from statloom.settings import PROJECT, Settings
 
 HEAD = "suite: marts.birth\n"
 CHECK = """  - type: expect_column_values_to_not_be_null
@@ -27,7 +29,8 @@ def written(tmp_path, text: str):
 
 def test_a_valid_suite_is_loaded(tmp_path) -> None:
     suite = suites.load(written(tmp_path, HEAD + "owner: a@b\nwarning_budget: 2\nexpectations:\n" + CHECK))
-    assert (suite.name, suite.table, suite.owner, suite.warning_budget) == ("marts.birth", "birth", "a@b", 2)
+    assert (suite.name, suite.table, suite.warning_budget) == ("marts.birth", "birth", 2)
+    assert suite.checks[0].owner == "a@b"
     assert suite.checks[0].column == "total"
     built = suites.build(suite)
     assert built.expectations[0].severity == "critical"
@@ -105,3 +108,22 @@ def test_every_source_of_the_project_has_a_suite() -> None:
     sources = {p.stem for p in (PROJECT / "dags" / "sources").rglob("*.yml") if not p.name.startswith("_")}
     assert sources - declared == set()
     assert declared - sources == set()
+
+
+def test_every_mart_has_a_suite() -> None:
+    models = yaml.safe_load((PROJECT / "dbt_project" / "models" / "marts" / "marts.yml").read_text())[
+        "models"
+    ]
+    marts = {model.get("config", {}).get("alias", model["name"]) for model in models}
+    assert marts - {suite.table for suite in suites.find("marts", "marts")} == set()
+
+
+def test_a_warning_needs_an_owner(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(settings, "load", lambda: Settings(project=tmp_path, home=tmp_path))
+    folder = tmp_path / "expectations" / "marts"
+    folder.mkdir(parents=True)
+    (folder / "birth.yml").write_text(HEAD + "expectations:\n" + CHECK.replace("fail", "warn"))
+    with pytest.raises(GateError, match=r"birth.yml, line 3, expectation 1: a warning needs an owner"):
+        suites.find("marts", "marts")
+    (folder / "birth.yml").write_text(HEAD + "owner: a@b\nexpectations:\n" + CHECK.replace("fail", "warn"))
+    assert suites.find("marts", "marts")[0].checks[0].owner == "a@b"

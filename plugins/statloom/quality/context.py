@@ -21,7 +21,16 @@ logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 # A delivery is judged just after it was loaded, before PostgreSQL has counted its rows. Nested loops are what
 # it would then choose and regret; every check reads whole tables anyway.
-SESSION = "-c enable_nestloop=off -c jit=off -c temp_buffers=64MB -c application_name=statloom-gate"
+SESSION = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "enable_nestloop=off",
+        "jit=off",
+        "work_mem=64MB",
+        "temp_buffers=64MB",
+        "application_name=statloom-gate",
+    )
+)
 
 
 @contextmanager

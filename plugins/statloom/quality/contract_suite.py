@@ -36,7 +36,7 @@ def extended(contract: Contract, declared: Suite | None) -> Suite:
         generated,
         checks=(
             *generated.checks,
-            *(replace(c, owner=c.owner or declared.owner or contract.owner) for c in declared.checks),
+            *(replace(c, owner=c.owner or contract.owner) for c in declared.checks),
         ),
         warning_budget=declared.warning_budget
         if contract.warning_budget is None

@@ -32,7 +32,6 @@ from statloom.quality.suites import Suite
 
 GATES = ("raw", "marts", "release")
 SCHEMAS = {"marts": "candidate", "release": "release"}
-OWNER = "quality@statloom.example"
 # What counts every row of its table, unless it has a filter.
 _COUNTING = ("expect_keys_to_be_unique", "expect_rows_to_satisfy", "expect_part_not_greater_than_whole")
 
@@ -162,7 +161,7 @@ def _tables(gate: str) -> list[_Subject]:
         )
         view = f"judged_{schema}_{name}"
         prepare = partial(_view, name=view, table=table)
-        subjects.append(_Subject(suites.with_owner(suite, OWNER), bindings, view, prepare))
+        subjects.append(_Subject(suite, bindings, view, prepare))
     return subjects
 
 

@@ -6,7 +6,7 @@ without it. Here whatever is not exactly understood is an error that names the f
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import great_expectations as gx
@@ -56,7 +56,6 @@ class Suite:
     name: str
     table: str
     checks: tuple[Check, ...]
-    owner: str | None = None
     warning_budget: int = 5
     example_columns: tuple[str, ...] = ()
 
@@ -86,8 +85,10 @@ def _read(path: Path, shown: str) -> Suite:
     suite = Suite(
         name=str(plain["suite"]),
         table=str(plain.get("table") or path.stem),
-        checks=tuple(_check(node, shown, number) for number, node in enumerate(listed.value, start=1)),
-        owner=plain.get("owner"),
+        checks=tuple(
+            _check(node, shown, number, plain.get("owner"))
+            for number, node in enumerate(listed.value, start=1)
+        ),
         warning_budget=plain.get("warning_budget", Suite.warning_budget),
         example_columns=tuple(plain.get("example_columns", ())),
     )
@@ -100,21 +101,19 @@ def _read(path: Path, shown: str) -> Suite:
 
 
 def find(gate: str, subject: str) -> list[Suite]:
-    """Return the suites declared for a gate: of one source for `raw`, all of the folder for `marts` and
-    `release`.
+    """Return the suites declared for a gate: of one source for `raw`, else all of the gate's folder.
 
-    An empty list when nothing is declared. Raises GateError as `load` does.
+    An empty list when nothing is declared. Raises GateError as `load` does, and when nobody owns a warning:
+    the contract's owner answers for those of a source, and the suite must name one elsewhere.
     """
     folder = settings.load().expectations / gate
     files = [folder / f"{subject}.yml"] if gate == "raw" else sorted(folder.glob("*.yml"))
-    return [load(path) for path in files if path.exists()]
-
-
-def with_owner(suite: Suite, owner: str | None) -> Suite:
-    """Return the suite with an owner for each of its checks: its own, the suite's or ``owner``."""
-    return replace(
-        suite, checks=tuple(replace(c, owner=c.owner or suite.owner or owner) for c in suite.checks)
-    )
+    found = [load(path) for path in files if path.exists()]
+    for suite in found if gate != "raw" else []:
+        unowned = [check for check in suite.checks if check.severity == "warn" and not check.owner]
+        if unowned:
+            raise GateError(f"{unowned[0].where}: a warning needs an owner; give the suite one")
+    return found
 
 
 def build(suite: Suite) -> gx.ExpectationSuite:
@@ -161,7 +160,7 @@ def _expectation(check: Check, position: int):
         raise GateError(f"{check.where}: {check.type}: {reasons or error}") from error
 
 
-def _check(node: yaml.Node, shown: str, number: int) -> Check:
+def _check(node: yaml.Node, shown: str, number: int, owner: str | None) -> Check:
     where = f"{shown}, line {node.start_mark.line + 1}, expectation {number}"
     content = _mapping(node, where, _CHECK_KEYS, required=_CHECK_KEYS - {"kwargs", "owner"})
     plain = {key: _plain(value) for key, value in content.items()}
@@ -171,6 +170,7 @@ def _check(node: yaml.Node, shown: str, number: int) -> Check:
     if not isinstance(plain.get("kwargs") or {}, dict):
         raise GateError(f"{where}: kwargs must be a mapping")
     plain["kwargs"] = plain.get("kwargs") or {}
+    plain["owner"] = plain.get("owner") or owner
     return Check(where=where, **plain)
 
 
