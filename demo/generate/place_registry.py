@@ -99,6 +99,7 @@ VDC_EQUIVALENTS = {
     "46048": ("3660", "Jaisithok is Jaisithok Mandan"),
     "46059": ("3671", "Musikot is Musikot Khalanga"),
     "54006": ("3019", "Chaurjahari lies in Bijayeshwari, the one unit of Rukum left on both sides"),
+    "63013": ("2801", "Kalikakhetu: the one unit of Jumla left on both sides is Kalika"),
     "56039": ("2911", "Tribhuwannagar Municipality was renamed Ghorahi Municipality"),
     "69017": ("2290", "Chandika (Bayalpata) is Chandika"),
 }
