@@ -35,6 +35,13 @@ def test_contract_alone_judges_structure(office) -> None:
         assert named in stopped.message, stopped.message
 
 
+def test_a_source_may_add_nothing_to_its_contract(office) -> None:
+    office.suite("raw", "births", [])
+    result = office.judge(office.deliver())
+    assert result.passed
+    assert len(office.results(result.gate_run_id)) > 5
+
+
 def test_what_is_written_down(office) -> None:
     office.suite(
         "raw", "births", [POSITIVE, {**POSITIVE, "severity": "warn", "owner": "x@y", "description": "w"}]
