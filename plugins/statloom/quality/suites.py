@@ -64,7 +64,8 @@ def load(path: Path) -> Suite:
     """Return the suite declared in the file at ``path``.
 
     Raises GateError, naming file and line, for what is not YAML, for keys that are unknown, missing or
-    given twice, for unknown expectation types or arguments, and when there is no expectation at all.
+    given twice, for unknown expectation types or arguments, and when there is no expectation at all, except
+    at the raw gate, where the contract has some.
     """
     shown = _shown(path)
     try:
