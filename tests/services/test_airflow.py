@@ -46,7 +46,10 @@ def endless(): time.sleep(600)
 makes_first = one_task("makes_first", make, outlets=[first])
 makes_second = one_task("makes_second", make, outlets=[second])
 after_both = one_task("after_both", make, schedule=first & second)
-endless_one = one_task("endless", endless)
+with DAG("endless", schedule=None, catchup=False) as endless_one:
+    # As in the pipeline: the teardown tells others to go on, whatever came of the rest.
+    settled = task(outlets=[second], task_id="settled")(make)()
+    task(endless)() >> settled.as_teardown()
 tells = one_task("tells", environment)
 """
 
@@ -95,6 +98,11 @@ def finished(client, dag_id, run_id, seconds=60):
 
     assert processes.wait_until(state, seconds=seconds, pause=0.2)
     return state()
+
+
+def states(client, dag_id, run_id):
+    """The states of the tasks of a run: ``{task: state}``."""
+    return {task["task_id"]: task["state"] for task in client.task_instances(dag_id, run_id)}
 
 
 def test_a_task_runs_with_what_it_needs(here, client):
@@ -160,7 +168,7 @@ def test_assets_join_dags_and_leftovers_do_not_count(here, client):
     )
     endless = client.trigger("endless")
     assert processes.wait_until(
-        lambda: [task["state"] for task in client.task_instances("endless", endless)] == ["running"],
+        lambda: states(client, "endless", endless)["endless"] == "running",
         seconds=30,
     )
 
@@ -200,7 +208,7 @@ def test_a_second_start_finds_it_running(here):
 def test_comes_back_after_its_scheduler_was_killed_and_stops_without_a_trace(here, client):
     endless = client.trigger("endless")
     assert processes.wait_until(
-        lambda: [task["state"] for task in client.task_instances("endless", endless)] == ["running"],
+        lambda: states(client, "endless", endless)["endless"] == "running",
         seconds=30,
     )
     known = processes.read_json(state_file(here))
@@ -209,6 +217,8 @@ def test_comes_back_after_its_scheduler_was_killed_and_stops_without_a_trace(her
 
     again = airflow.ensure_running(here)
     assert again.started
+    assert again.forgotten == 1
+    assert not [run for run in client.runs() if run["state"] not in ("success", "failed")]
     assert again.url == known["url"]
     assert not [pid for session in known["sessions"].values() for pid in processes.session_members(session)]
     known = processes.read_json(state_file(here))

@@ -54,11 +54,16 @@ _COMMANDS = {
 
 @dataclass(frozen=True)
 class Airflow:
-    """Where Airflow runs. ``started``: whether the call that returned this object started it."""
+    """Where Airflow runs.
+
+    ``started``: whether the call that returned this object started it, which took ``seconds``; ``forgotten``:
+    the unfinished DAG runs of an earlier Airflow that it did not take up again.
+    """
 
     url: str
     started: bool
     seconds: float = 0.0
+    forgotten: int = 0
 
 
 def current(settings: Settings) -> Airflow | None:
@@ -139,6 +144,7 @@ def _ensure_running(settings: Settings, *, keep: bool) -> Airflow:
     port = free_port(known.get("port"))
     values = environment(settings, port=port)
     _migrate(settings, values)
+    forgotten = _forget_unfinished(settings)
     url = f"http://{HOST}:{port}"
     since = datetime.now(UTC)
     # Each process counts as a user of the database server, so that nobody else's leaving stops it under them.
@@ -161,7 +167,7 @@ def _ensure_running(settings: Settings, *, keep: bool) -> Airflow:
         (settings.run / f"airflow-{name}.pid").write_text(f"{pid}\n")
     users.close()
     _wait_healthy(settings, url, state["pids"], marks, since)
-    return Airflow(url, started=True, seconds=time.monotonic() - began)
+    return Airflow(url, started=True, seconds=time.monotonic() - began, forgotten=forgotten)
 
 
 def _wait_healthy(
@@ -258,6 +264,19 @@ def _migrate(settings: Settings, values: dict[str, str]) -> None:
                 )
     except psycopg.OperationalError as error:
         raise StatloomError(f"Airflow's database does not answer: {str(error).strip()}") from None
+
+
+def _forget_unfinished(settings: Settings) -> int:
+    """Remove the runs that Airflow left unfinished when it ended, and the asset events that wait for a run.
+
+    Return the number of runs. Otherwise the scheduler would go on with the runs beside those that come next,
+    and the events would count towards them. This is done on the tables since no scheduler is there yet: a run
+    that is ended by the API first runs its teardowns, and these tell other DAGs to go on.
+    """
+    with psycopg.connect(setup.airflow_url(settings)) as connection:
+        removed = connection.execute("delete from dag_run where state in ('queued', 'running')").rowcount
+        connection.execute("delete from asset_dag_run_queue")
+    return removed
 
 
 def _log(settings: Settings, name: str) -> Path:

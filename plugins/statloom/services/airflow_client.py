@@ -9,6 +9,8 @@ import requests
 from statloom.errors import StatloomError
 
 PAGE = 1000
+FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
+SECONDS_TO_END = 60
 UNFINISHED = ("queued", "running")
 
 
@@ -47,10 +49,6 @@ class AirflowClient:
     def patch(self, path: str, content: dict) -> dict:
         """Return the answer to PATCH ``/api/v2/<path>`` with ``content`` as JSON."""
         return self._call("PATCH", path, json=content)
-
-    def delete(self, path: str) -> None:
-        """Send DELETE ``/api/v2/<path>``; what is not there counts as deleted."""
-        self._call("DELETE", path, missing_is_fine=True)
 
     def pages(self, path: str, items: str, **parameters) -> Iterator[dict]:
         """Yield every entry of the list ``items`` in the answers to GET ``path``, page by page."""
@@ -114,9 +112,9 @@ class AirflowClient:
         return "\n".join(_event(entry) for entry in answer["content"])
 
     def clear_leftovers(self) -> tuple[int, int]:
-        """Undo what a stopped run left: return how many runs were removed, and DAGs freed of queued
-        events.
+        """Undo what a stopped run left while Airflow runs on.
 
+        Return how many unfinished runs were removed, and how many DAGs were freed of queued events.
         Unfinished runs would go on beside the next one, and an asset event that waits in the queue of a DAG
         would count towards its next run.
         """
@@ -124,10 +122,7 @@ class AirflowClient:
             run for state in UNFINISHED for run in self.pages("dags/~/dagRuns", "dag_runs", state=state)
         ]
         for run in unfinished:
-            path = f"dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
-            self.patch(path, {"state": "failed"})
-            # A run that is only set to failed still runs its teardowns, and these tell other DAGs to go on.
-            self.delete(path)
+            self._remove(run["dag_id"], run["dag_run_id"])
         freed = 0
         for dag in self.dags():
             path = f"dags/{dag['dag_id']}/assets/queuedEvents"
@@ -138,10 +133,30 @@ class AirflowClient:
             freed += 1
         return len(unfinished), freed
 
-    def _call(self, method: str, path: str, *, missing_is_fine: bool = False, **options) -> dict:
+    def _remove(self, dag_id: str, run_id: str) -> None:
+        """End an unfinished run and remove it.
+
+        Setting the run alone to failed is not enough: its teardowns would still run, and tell other DAGs to
+        go on. So the tasks that have not begun are set first, then those that run; their processes end at
+        their next heartbeat.
+        """
+        path = f"dags/{dag_id}/dagRuns/{run_id}"
+        tasks = sorted(self.task_instances(dag_id, run_id), key=lambda task: task["state"] == "running")
+        for task in tasks:
+            if task["state"] not in FINISHED:
+                self.patch(f"{path}/taskInstances/{task['task_id']}", {"new_state": "failed"})
+        self.patch(path, {"state": "failed"})
+        end = time.monotonic() + SECONDS_TO_END
+        while True:
+            answer = self._send("DELETE", f"{self.url}/api/v2/{path}")
+            if answer.status_code != 409 or time.monotonic() > end:
+                break
+            time.sleep(0.2)
+        if answer.status_code != 404:
+            self._raise_for(answer)
+
+    def _call(self, method: str, path: str, **options) -> dict:
         answer = self._send(method, f"{self.url}/api/v2/{path}", **options)
-        if missing_is_fine and answer.status_code == 404:
-            return {}
         self._raise_for(answer)
         return answer.json() if answer.content else {}
 

@@ -45,14 +45,9 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[Stack]:
         if web.started:
             started.append("Airflow")
         say(f"Airflow {f'started in {web.seconds:.1f} s' if web.started else 'is running'} at {web.url}")
+        if web.forgotten:
+            say(f"an earlier run was cut off: {web.forgotten} unfinished DAG runs removed")
         client = airflow.client(settings)
-        if web.started:
-            runs, events = client.clear_leftovers()
-            if runs or events:
-                say(
-                    f"an earlier run was cut off: {runs} unfinished DAG runs and "
-                    f"{events} waiting events cleared"
-                )
         try:
             yield Stack(client, web.url, tuple(started))
         finally:
