@@ -56,6 +56,11 @@ def test_numbers_of_the_warehouse(database, capsys):
     assert lines["sources"] == ("2 of 3 taken in, 3 deliveries; the newest delivery of 1 was not accepted")
     assert lines["rows"] == "2,400 loaded, 14 in quarantine"
 
+    with database.engine.begin() as connection:
+        connection.execute(text("create table quality.row_account as select 20 as rows_quarantined"))
+    assert main(["status"]) == 0
+    assert "2,400 loaded, 20 in quarantine" in capsys.readouterr().out
+
 
 def test_numbers_are_remembered_while_nothing_runs(home, monkeypatch, capsys):
     monkeypatch.setenv("STATLOOM_HOME", str(home))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.exc import ProgrammingError
 
 from statloom import processes
 from statloom.errors import StatloomError
@@ -390,6 +391,43 @@ def test_external_server_without_the_readers(database, monkeypatch):
         with database.server.administrator() as connected:
             connected.execute(f'drop database "{database.name}" with (force)')
             connected.execute("drop role if exists statloom_absent")
+
+
+def test_bare_external_server_is_set_up_by_its_administrator(here, monkeypatch, tmp_path):
+    """As in docker-compose.yml: a server with a superuser alone, passwords from the environment."""
+    found = server.ensure_running(here, options=FAST)
+    at = f"127.0.0.1:{found.port}"
+    monkeypatch.setenv("STATLOOM_DATABASE_URL", f"postgresql://statloom_engineer:for-engineer@{at}/statloom")
+    monkeypatch.setenv(
+        "STATLOOM_AIRFLOW_DATABASE_URL", f"postgresql://statloom_airflow:for-airflow@{at}/airflow"
+    )
+    administrator = (
+        f"postgresql://{server.ADMINISTRATOR}:{passwords.of(here, server.ADMINISTRATOR)}@{at}/postgres"
+    )
+    monkeypatch.setenv("STATLOOM_ADMIN_DATABASE_URL", administrator)
+    monkeypatch.setenv("STATLOOM_ANALYST_PASSWORD", "for-analyst")
+    monkeypatch.setenv("STATLOOM_HOME", str(tmp_path / "other-home"))
+    there = Settings(project=PROJECT, home=tmp_path / "other-home")
+    try:
+        assert setup.prepare(there) == []
+        assert setup.prepare(there) == []
+        with psycopg.connect(setup.airflow_url(there)) as connected:
+            owner = "select pg_get_userbyid(datdba) from pg_database where datname = current_database()"
+            assert connected.execute(owner).fetchone() == ("statloom_airflow",)
+        with connection.engine("engineer").begin() as connected:
+            connected.exec_driver_sql("create table marts.place as select 1 as place_id")
+        for role, can_read in (("analyst", True), ("portal", False)):
+            engine = connection.engine(role)
+            assert (engine.url.password == "for-analyst") == (role == "analyst")
+            with engine.connect() as connected:
+                if can_read:
+                    assert connected.exec_driver_sql("select * from marts.place").scalar() == 1
+                else:
+                    with pytest.raises(ProgrammingError, match="permission denied"):
+                        connected.exec_driver_sql("select * from marts.place")
+            engine.dispose()
+    finally:
+        monkeypatch.delenv("STATLOOM_DATABASE_URL")
 
 
 def test_external_server_with_a_wrong_password(database, monkeypatch):

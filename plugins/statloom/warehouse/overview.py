@@ -35,6 +35,11 @@ def collect(engine: Engine) -> dict:
     """
     with engine.connect() as connection:
         found = dict(connection.execute(_QUERY).mappings().one())
+        # dbt makes this table: rows held out at reading and those that found no place or no series.
+        if connection.scalar(text("select to_regclass('quality.row_account')")) is not None:
+            found["rows_quarantined"] = connection.scalar(
+                text("select coalesce(sum(rows_quarantined), 0) from quality.row_account")
+            )
     found["published_at"] = found["published_at"].isoformat() if found["published_at"] else None
     return {name: int(value) if name.startswith("rows") else value for name, value in found.items()}
 

@@ -151,9 +151,7 @@ def _prepare_external(settings: Settings) -> list[str]:
             if engineer.get("user") and not roles.exists(connection, engineer["user"]):
                 roles.make_login(connection, engineer["user"], engineer.get("password", ""))
             _make_database(connection, name, engineer.get("user", roles.ENGINEER))
-            if not os.environ.get("STATLOOM_AIRFLOW_DATABASE_URL"):
-                _make_database(connection, AIRFLOW_DATABASE, roles.AIRFLOW)
-                roles.restrict_database(connection, AIRFLOW_DATABASE, (roles.AIRFLOW,))
+            _make_airflow_database(connection, settings)
     try:
         connection = psycopg.connect(engineer_url, autocommit=True)
     except psycopg.OperationalError as error:
@@ -186,6 +184,19 @@ def _prepare_external(settings: Settings) -> list[str]:
                 f"database {name!r} belongs to another role: who may connect to it stays as it is there"
             )
     return notes
+
+
+def _make_airflow_database(connection: psycopg.Connection, settings: Settings) -> None:
+    """Make Airflow's database and its owner, unless they shall be on a server that is not this one."""
+    wanted = psycopg.conninfo.conninfo_to_dict(_plain(airflow_url(settings)))
+    here = psycopg.conninfo.conninfo_to_dict(connection.info.dsn)
+    if (wanted.get("host"), wanted.get("port", "5432")) != (here.get("host"), here.get("port", "5432")):
+        return
+    login, name = wanted.get("user", roles.AIRFLOW), wanted.get("dbname", AIRFLOW_DATABASE)
+    if not roles.exists(connection, login) or wanted.get("password") != passwords.of(settings, roles.AIRFLOW):
+        roles.make_login(connection, login, wanted.get("password", ""))
+    _make_database(connection, name, login)
+    roles.restrict_database(connection, name, (login,))
 
 
 def _make_roles(connection: psycopg.Connection, settings: Settings, *, engineer: bool = True) -> None:
