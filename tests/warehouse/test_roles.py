@@ -151,13 +151,13 @@ def test_secrets_are_private_and_complete(filled):
 
 def test_ministry_database_has_a_reader_that_only_reads(postgres_server):
     made = setup.create_database(
-        postgres_server.settings, "ministry_of_education", "ministry_owner", reader="statloom_reader"
+        postgres_server.settings, "ministry_of_tests", "ministry_owner", reader="statloom_reader"
     )
     with psycopg.connect(made.owner_url) as connection:
         connection.execute("create table if not exists enrolment (district text, pupils int)")
         connection.execute("insert into enrolment values ('Achham', 12)")
     again = setup.create_database(
-        postgres_server.settings, "ministry_of_education", "ministry_owner", reader="statloom_reader"
+        postgres_server.settings, "ministry_of_tests", "ministry_owner", reader="statloom_reader"
     )
     assert again == made
     with psycopg.connect(made.reader_url, autocommit=True) as connection:
@@ -169,6 +169,6 @@ def test_ministry_database_has_a_reader_that_only_reads(postgres_server):
             connection.execute("delete from enrolment")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("create table mine (a int)")
-    url = postgres_server.url("statloom_analyst", "ministry_of_education").set(drivername="postgresql")
+    url = postgres_server.url("statloom_analyst", "ministry_of_tests").set(drivername="postgresql")
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         psycopg.connect(url.render_as_string(hide_password=False))
