@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+LONGEST_LOG = 20 << 20
+
 
 def alive(pid: int) -> bool:
     """Say whether process ``pid`` runs; one that has ended but was not collected by its parent does not."""
@@ -59,9 +61,12 @@ def start_detached(
     its pid.
 
     Its output is appended to ``log``, opened by this process: the account ``user`` need not be able to write
-    there. ``keep_open`` are file descriptors that it inherits (a lock that it holds as long as it lives).
+    there. A log that has grown long is first put aside as ``<log>.1``. ``keep_open`` are file descriptors
+    that it inherits (a lock that it holds as long as it lives).
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LONGEST_LOG:
+        log.replace(log.with_name(log.name + ".1"))
     options: dict = {}
     if user is not None:
         options = {"user": user, "group": group, "extra_groups": []}
@@ -81,6 +86,16 @@ def start_detached(
             **options,
         )
     return int(launcher.stdout)
+
+
+def log_tail(log: Path, *, since: int = 0, lines: int = 20) -> str:
+    """Return the last ``lines`` of what was written to ``log`` since it was ``since`` bytes long."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as handle:
+        # Shorter than before: it was put aside meanwhile, and all of it is new.
+        handle.seek(since if since <= log.stat().st_size else 0)
+        return "\n".join(handle.read().decode(errors="replace").strip().splitlines()[-lines:])
 
 
 def group_members(group: int) -> list[int]:

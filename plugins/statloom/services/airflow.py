@@ -143,6 +143,9 @@ def _ensure_running(settings: Settings, *, keep: bool) -> Airflow:
     _stop(settings)
     port = free_port(known.get("port"))
     values = environment(settings, port=port)
+    if keep:
+        # Between its looks at the tables, an Airflow that stays sleeps longer: it is idle most of its time.
+        values["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.5"
     _migrate(settings, values)
     forgotten = _forget_unfinished(settings)
     url = f"http://{HOST}:{port}"
@@ -186,7 +189,7 @@ def _wait_healthy(
         dead = [name for name, pid in pids.items() if not processes.alive(pid)]
         if dead or time.monotonic() > end:
             name = dead[0] if dead else (problem or "api-server").split(":")[0]
-            said = _tail(_log(settings, name), marks[name])
+            said = processes.log_tail(_log(settings, name), since=marks[name])
             _stop(settings)
             reason = f"its {name} ended" if dead else f"after {SECONDS_TO_START} s: {problem}"
             raise StatloomError(f"Airflow did not start: {reason} (log: {_log(settings, name)})\n{said}")
@@ -254,7 +257,8 @@ def _migrate(settings: Settings, values: dict[str, str]) -> None:
                     check=False,
                 )
             if done.returncode:
-                raise StatloomError(f"Airflow's database could not be made (log: {log})\n{_tail(log, began)}")
+                said = processes.log_tail(log, since=began)
+                raise StatloomError(f"Airflow's database could not be made (log: {log})\n{said}")
             with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
                 name = connection.info.dbname
                 connection.execute(
@@ -281,15 +285,6 @@ def _forget_unfinished(settings: Settings) -> int:
 
 def _log(settings: Settings, name: str) -> Path:
     return settings.logs / f"airflow-{name}.log"
-
-
-def _tail(log: Path, mark: int) -> str:
-    if not log.exists():
-        return ""
-    with log.open("rb") as handle:
-        handle.seek(mark)
-        lines = handle.read().decode(errors="replace").strip().splitlines()
-    return "\n".join(lines[-20:])
 
 
 def _stop(settings: Settings) -> bool:

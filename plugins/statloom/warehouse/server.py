@@ -528,9 +528,9 @@ def _start(
         if processes.alive(pid):
             _terminate(pid)
             raise StatloomError(
-                f"PostgreSQL did not get ready within {SECONDS_TO_START} s: {_tail(log, mark)}"
+                f"PostgreSQL did not get ready within {SECONDS_TO_START} s: {_said(log, mark)}"
             )
-        said = _tail(log, mark)
+        said = _said(log, mark)
         # The processes of a server that was killed may live a moment longer; a port may be taken meanwhile.
         transient = "shared memory block" in said or "could not bind" in said or "lock file" in said
         if not transient or time.monotonic() > end:
@@ -551,11 +551,8 @@ def _shared_memory() -> str:
         return "posix"
 
 
-def _tail(log: Path, mark: int) -> str:
-    with log.open("rb") as handle:
-        handle.seek(mark)
-        lines = handle.read().decode(errors="replace").strip().splitlines()
-    return "\n".join(lines[-10:]) or f"it said nothing in {log}"
+def _said(log: Path, mark: int) -> str:
+    return processes.log_tail(log, since=mark, lines=10) or f"it said nothing in {log}"
 
 
 def _terminate(pid: int) -> None:
