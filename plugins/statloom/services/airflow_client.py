@@ -137,14 +137,15 @@ class AirflowClient:
         """End an unfinished run and remove it.
 
         Setting the run alone to failed is not enough: its teardowns would still run, and tell other DAGs to
-        go on. So the tasks that have not begun are set first, then those that run; their processes end at
-        their next heartbeat.
+        go on. So the tasks that have not begun are set first, to skipped, since those set to failed begin
+        anew when one before them is set; then those that run, whose processes end at their next heartbeat.
         """
         path = f"dags/{dag_id}/dagRuns/{run_id}"
         tasks = sorted(self.task_instances(dag_id, run_id), key=lambda task: task["state"] == "running")
         for task in tasks:
             if task["state"] not in FINISHED:
-                self.patch(f"{path}/taskInstances/{task['task_id']}", {"new_state": "failed"})
+                state = "failed" if task["state"] == "running" else "skipped"
+                self.patch(f"{path}/taskInstances/{task['task_id']}", {"new_state": state})
         self.patch(path, {"state": "failed"})
         end = time.monotonic() + SECONDS_TO_END
         while True:
