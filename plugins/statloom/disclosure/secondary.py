@@ -7,14 +7,15 @@ the published figures allow it is above. (Continuous values are assumed; see doc
 
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 
 import numpy as np
 from scipy import sparse
 
 from statloom.disclosure.secondary_attack import unprotected
-from statloom.disclosure.secondary_blocks import Cuts, Problem, Solution, price, protect
+from statloom.disclosure.secondary_blocks import Cuts, Problem, Solution, mend, price, protect
+from statloom.disclosure.secondary_repair import Repair
 from statloom.disclosure.tables import Table, parts_of
 
 BLOCK = 1500  # cells up to which one block is solved as a whole
@@ -159,7 +160,7 @@ def _merged(blocks: list[np.ndarray], cells: np.ndarray, cost: np.ndarray, limit
     price_ = sparse.triu((member * cost[cells]) @ member.T, k=1).tocoo()
     order = np.argsort(price_.data / shared.data, kind="stable")
     leader = np.arange(len(inner))
-    groups = {number: block for number, block in enumerate(inner)}
+    groups = dict(enumerate(inner))
     for one, other in zip(shared.row[order], shared.col[order], strict=True):
         first, second = leader[one], leader[other]
         if first != second:
@@ -183,37 +184,67 @@ def _solve(
     """Solve one connected table: its blocks each for itself, then all together with the blocks' cuts."""
     if len(blocks) == 1:
         return protect(problem, deadline=deadline, gap=gap)
+    times = np.bincount(np.concatenate(blocks), minlength=len(problem.cost))
     parts = [(block, problem.part(block)) for block in blocks]
     parts = [(block, part) for block, part in parts if len(part.primary)]
     parts.sort(key=lambda pair: -len(pair[1].primary))
     now = time.monotonic()
-    arguments = [(part, now + 0.6 * (deadline - now), gap) for _, part in parts]
+    last = now + 0.8 * (deadline - now)
+    cells = sum(len(part.primary) for _, part in parts)
+    # A hard block may take more than its share of the time, but not all of it.
+    shares = [2.0 * workers * (last - now) * len(part.primary) / cells for _, part in parts]
+    arguments = [
+        (part, times[block] > 1, last, seconds, gap)
+        for (block, part), seconds in zip(parts, shares, strict=True)
+    ]
     if workers > 1:
         with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-            solutions = list(pool.map(_protect, arguments))
+            solutions = list(pool.map(_protect, arguments, chunksize=1))
     else:
         solutions = [_protect(argument) for argument in arguments]
-    cuts = Cuts(problem)
     pattern = np.zeros(len(problem.cost), dtype=bool)
     pattern[problem.primary] = True
+    bound = 0.0
+    counted = np.zeros(len(problem.cost), dtype=bool)
     for (block, _), solution in zip(parts, solutions, strict=True):
         pattern[block] |= solution.pattern
-        for columns, values in solution.cuts.rows:
-            cells = block[columns]
-            order = np.argsort(cells)
-            cuts.put(cells[order], values[order])
+        # Any pattern protects within each block, and blocks that share no cell pay for different cells.
+        if not counted[block].any():
+            bound += solution.bound
+            counted[block] = True
     progress.append(
-        f"{len(parts)} blocks, {len(cuts.rows)} cuts, value {price(problem, pattern):g} "
+        f"{len(parts)} blocks: value {price(problem, pattern):g}, bound {bound:g} "
         f"at {time.monotonic() - began:.1f} s"
     )
-    solution = protect(problem, deadline=deadline, gap=gap, cuts=cuts, start=pattern)
+    open_ = unprotected(problem.equations, problem.down, pattern, problem.primary, problem.need)
+    if open_.any():
+        repair = Repair(problem.equations, problem.down, problem.cost, problem.barred)
+        pattern = mend(problem, pattern, open_, repair)
     progress.append(
-        f"together: {len(cuts.rows)} cuts, value {solution.cost:g}, bound {solution.bound:g} "
+        f"{int(open_.sum())} cells protected across blocks: value {price(problem, pattern):g} "
         f"at {time.monotonic() - began:.1f} s"
     )
-    return solution
+    return Solution(pattern, price(problem, pattern), bound, solutions[0].cuts)
 
 
-def _protect(argument: tuple[Problem, float, float]) -> Solution:
-    problem, deadline, gap = argument
-    return protect(problem, deadline=deadline, gap=gap)
+def _protect(argument: tuple[Problem, np.ndarray, float, float, float]) -> Solution:
+    """Solve one block. Its bound is that of the block with its ``edge`` (cells that other blocks share) free to
+    deviate; its pattern, where that is possible, one that does not need the edge, for whatever deviates there has
+    to be made good in other blocks."""
+    problem, edge, last, seconds, gap = argument
+    deadline = min(last, time.monotonic() + seconds)
+    solution = protect(problem, deadline=deadline, gap=gap)
+    barred = problem.barred | edge
+    barred[problem.primary] = False
+    if not (solution.pattern & barred).any():
+        return solution
+    closed = replace(problem, barred=barred)
+    if unprotected(closed.equations, closed.down, ~barred, closed.primary, closed.need).any():
+        return solution
+    cuts = Cuts(closed)
+    for columns, values in solution.cuts.rows:
+        keep = ~barred[columns]
+        cuts.put(columns[keep], values[keep])
+    deadline = min(last, time.monotonic() + seconds / 2)
+    within = protect(closed, deadline=deadline, gap=gap, cuts=cuts, start=solution.pattern & ~barred)
+    return replace(within, bound=solution.bound)

@@ -14,8 +14,6 @@ from scipy import sparse
 from statloom.disclosure.secondary_attack import BREATH, SMALL, Attack, cut, load, solver, unprotected
 from statloom.disclosure.secondary_repair import Repair, thin
 
-LOG = []
-
 
 @dataclass
 class Problem:
@@ -233,7 +231,7 @@ def protect(
     """
     block = Block(problem)
     repair = Repair(problem.equations, problem.down, problem.cost, problem.barred)
-    best, best_cost, bound, stalls = None, np.inf, 0.0, 0
+    best, best_cost, bound = None, np.inf, 0.0
     known = cuts is not None
     if cuts is None:
         cuts = Cuts(problem)
@@ -242,14 +240,10 @@ def protect(
     if start is not None:
         best = mend(problem, start, block.refuse(cuts, start), repair)
         best_cost = price(problem, best)
-    while not known and time.monotonic() < deadline and stalls < 2:
-        share, cost = master.relaxed()
-        stalls = stalls + 1 if cost <= bound * 1.001 else 0
-        bound = max(bound, cost)
-        share[problem.primary] = 1.0
-        if not block.separate(cuts, share, 0.05):
-            break
-    coarse = max(gap / 2, 0.02)  # while cells are still found open, an exact cover is not worth its time
+    if not known:
+        bound = relax(problem, block, master, cuts, deadline, patience=3)
+    finest = 0.7 * gap
+    coarse = max(finest, 0.02)  # while cells are still found open, an exact cover is not worth its time
     while True:
         left = max(0.5, deadline - time.monotonic())
         chosen, proven = master.whole(gap=coarse, seconds=left, start=best)
@@ -260,24 +254,32 @@ def protect(
         open_ = block.refuse(cuts, chosen)
         mended = mend(problem, chosen, open_, repair)
         cost = price(problem, mended)
-        LOG.append(
-            (
-                round(time.process_time(), 1),
-                round(bound),
-                round(price(problem, chosen)),
-                round(cost),
-                int(open_.sum()),
-                len(cuts.rows),
-            )
-        )
         if cost < best_cost:
             best, best_cost = mended, cost
         if best_cost <= bound * (1 + gap) + SMALL or time.monotonic() > deadline:
             return Solution(best, best_cost, bound, cuts)
-        if open_.sum() < 0.05 * len(open_):
-            if coarse <= gap / 2 and not open_.any():
+        if open_.any():
+            bound = max(bound, relax(problem, block, master, cuts, deadline, patience=1))
+        if not open_.any() or best_cost <= bound * (1 + 1.5 * coarse):
+            if coarse <= finest and not open_.any():
                 return Solution(best, best_cost, bound, cuts)
-            coarse = max(gap / 2, coarse / 4)
+            coarse = max(finest, coarse / 2)
+
+
+def relax(
+    problem: Problem, block: Block, master: Master, cuts: Cuts, deadline: float, *, patience: int
+) -> float:
+    """Add the cuts that the linear relaxation violates until its cost has stood still ``patience`` times; return
+    that cost, a lower bound."""
+    bound, stalls = 0.0, 0
+    while stalls < patience and time.monotonic() < deadline:
+        share, cost = master.relaxed()
+        stalls += cost <= bound * 1.001
+        bound = max(bound, cost)
+        share[problem.primary] = 1.0
+        if not block.separate(cuts, share, 0.02):
+            break
+    return bound
 
 
 def price(problem: Problem, pattern: np.ndarray) -> float:

@@ -1,0 +1,127 @@
+"""Patterns are judged by an attacker of the test's own, and by the cheapest of all patterns on small tables."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+highspy = pytest.importorskip("highspy")
+
+from benchmarks import disclosure_tables  # noqa: E402
+from statloom.disclosure.secondary import suppress  # noqa: E402
+from statloom.disclosure.tables import Dimension, Table  # noqa: E402
+
+
+def highest(table: Table, suppressed: np.ndarray, least: float, cells: np.ndarray) -> np.ndarray:
+    """The largest value that published figures allow each of the ``cells``."""
+    solver = highspy.Highs()
+    solver.setOptionValue("output_flag", False)
+    for value, gap in zip(table.value, suppressed, strict=True):
+        solver.addVar(least if gap else value, highspy.kHighsInf if gap else value)
+    equations = table.equations
+    for row in range(equations.shape[0]):
+        span = slice(equations.indptr[row], equations.indptr[row + 1])
+        columns = equations.indices[span].astype(np.int32)
+        solver.addRow(0.0, 0.0, len(columns), columns, equations.data[span])
+    found = []
+    for cell in cells:
+        solver.clearSolver()
+        solver.changeColCost(int(cell), -1.0)
+        solver.run()
+        optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        found.append(solver.getSolution().col_value[cell] if optimal else np.inf)
+        solver.changeColCost(int(cell), 0.0)
+    return np.array(found)
+
+
+def grid(inner: np.ndarray) -> Table:
+    full = np.vstack([inner, inner.sum(axis=0)])
+    full = np.hstack([full, full.sum(axis=1, keepdims=True)])
+    rows = [f"r{r}" for r in range(len(inner))] + ["_T"]
+    columns = [f"c{c}" for c in range(inner.shape[1])] + ["_T"]
+    frame = pd.DataFrame(
+        [(r, c, full[i, j]) for i, r in enumerate(rows) for j, c in enumerate(columns)],
+        columns=["row", "column", "value"],
+    )
+    return Table.of(frame, [Dimension.flat("row", rows), Dimension.flat("column", columns)])
+
+
+def small(table: Table, threshold: float) -> np.ndarray:
+    return (table.value > 0) & (table.value <= threshold)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_no_cheaper_pattern_protects_a_small_table(seed):
+    table = grid(np.random.default_rng(seed).integers(0, 9, (3, 2)))
+    primary = small(table, 2)
+    pattern = suppress(table, primary, threshold=2, gap=0.0)
+    cells = np.flatnonzero(primary)
+    assert (highest(table, pattern.suppressed, 1.0, cells) >= 3 - 1e-6).all()
+    assert not (pattern.secondary & (primary | (table.value == 0))).any()
+    others = np.flatnonzero(~primary & (table.value > 0))
+    for size in range(pattern.secondary.sum() + 2):
+        for chosen in combinations(others, size):
+            if table.value[list(chosen)].sum() < pattern.value - 1e-6:
+                trial = primary.copy()
+                trial[list(chosen)] = True
+                assert not (highest(table, trial, 1.0, cells) >= 3 - 1e-6).all()
+
+
+def test_small_benchmark_table_is_protected_within_one_per_cent_of_the_proven_bound():
+    table = disclosure_tables.table("s1")
+    primary = small(table, 4)
+    pattern = suppress(table, primary, threshold=4, time_limit=120)
+    assert highest(table, pattern.suppressed, 1.0, np.flatnonzero(primary)).min() >= 5 - 1e-6
+    assert 0 < pattern.bound <= pattern.value <= 1.01 * pattern.bound
+    # The primary cells alone do not protect each other here: the test would notice a pattern of nothing.
+    assert highest(table, primary, 1.0, np.flatnonzero(primary)).min() < 5
+
+
+def test_blocks_give_a_protecting_pattern_too(monkeypatch):
+    from statloom.disclosure import secondary
+
+    monkeypatch.setattr(secondary, "BLOCK", 150)
+    table = disclosure_tables.table("s1")
+    primary = small(table, 2)
+    pattern = suppress(table, primary, threshold=2, time_limit=60)
+    assert highest(table, pattern.suppressed, 1.0, np.flatnonzero(primary)).min() >= 3 - 1e-6
+    assert pattern.bound <= pattern.value
+
+
+def test_time_that_has_run_out_still_gives_a_protecting_pattern():
+    table = disclosure_tables.table("s1")
+    primary = small(table, 4)
+    pattern = suppress(table, primary, threshold=4, time_limit=0.0)
+    assert highest(table, pattern.suppressed, 1.0, np.flatnonzero(primary)).min() >= 5 - 1e-6
+
+
+def test_free_cells_are_never_suppressed_and_what_they_give_away_is_said():
+    table = grid(np.array([[1, 8], [6, 9]]))
+    free = (table.cells["row"] == "_T").to_numpy() | (table.cells["column"] == "_T").to_numpy()
+    pattern = suppress(table, small(table, 2), threshold=2, free=free)
+    assert pattern.secondary.sum() == 3
+    free |= (table.cells["row"] == "r0").to_numpy() & (table.value > 2)
+    pattern = suppress(table, small(table, 2), threshold=2, free=free)
+    assert pattern.unprotected.sum() == 1
+    assert not (pattern.secondary & free).any()
+
+
+def test_magnitudes_have_their_own_protection_and_may_be_as_low_as_zero():
+    table = grid(np.array([[500, 800, 20], [600, 900, 30], [10, 40, 50]]))
+    primary = table.value == 500
+    pattern = suppress(table, primary, threshold=0, rise=np.full(16, 45.0), least=0.0, gap=0.0)
+    assert highest(table, pattern.suppressed, 0.0, np.flatnonzero(primary))[0] >= 545 - 1e-6
+
+
+def test_a_table_without_small_cells_loses_nothing():
+    table = grid(np.array([[10, 20], [30, 40]]))
+    pattern = suppress(table, small(table, 4), threshold=4)
+    assert not pattern.suppressed.any()
+    assert (pattern.value, pattern.bound, pattern.gap) == (0.0, 0.0, 0.0)
+
+
+def test_what_cannot_be_asked_is_refused():
+    table = grid(np.array([[1, 8], [6, 9]]))
+    with pytest.raises(ValueError, match="primary and free"):
+        suppress(table, small(table, 2), threshold=2, free=np.ones(9, dtype=bool))
