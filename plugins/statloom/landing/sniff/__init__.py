@@ -32,8 +32,9 @@ def sniff(path: Path) -> Sniffed:
         guess.required = len(texts[guess.header]) == table.num_rows
     checks: list[str] = []
     microdata = any(c.role == "weight" for c in columns)
-    period = roles.period_of(columns, texts, path, checks)
-    place = place_of(columns, texts, period, microdata, checks)
+    period, said = roles.period_of(columns, texts, path, checks)
+    # A period that the file does not say is no evidence for the scheme that was in use then.
+    place = place_of(columns, texts, period if said else {}, microdata, checks)
     if microdata:
         roles.mark_cases(columns, texts)
     key = roles.key_of(columns, checks)

@@ -37,10 +37,10 @@ def place_of(columns: list[Guess], texts: dict, period: dict, microdata: bool, c
     ]
     # Of two schemes that know as much, the smaller one fits better: it has fewer codes that are not there.
     total, share, (column, scheme, level, _) = max(scored, key=lambda s: (s[0], -s[2][3]))
-    rivals = sorted({f[1] for t, _, f in scored if t >= total - 0.05 and f[1] != scheme and f[0] is column})
+    rivals = sorted({f[1] for t, _, f in scored if t >= total - 0.15 and f[1] != scheme and f[0] is column})
     checks.append(
         f"place: {share:.0%} of the codes in {column.name} are in scheme {scheme}"
-        + (f"; {', '.join(rivals)} would fit nearly as well: compare some names" if rivals else "")
+        + (f"; {', '.join(rivals)} would fit as well: compare some names" if rivals else "")
     )
     others = _others(fits, scheme, column) if microdata else []
     for fit in [(column, scheme, level, 0), *others]:

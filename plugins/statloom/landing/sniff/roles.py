@@ -115,20 +115,20 @@ def _period_type(texts: pa.ChunkedArray) -> str | None:
     return None
 
 
-def period_of(columns: list[Guess], texts: dict, path: Path, checks: list[str]) -> dict:
-    """Return the period: of a column, of a year in the file's name, or today's."""
+def period_of(columns: list[Guess], texts: dict, path: Path, checks: list[str]) -> tuple[dict, bool]:
+    """Return the period (a column, a year in the file's name, or today's), and whether the file says it."""
     found = [c for c in columns if c.role == "period"]
     for extra in found[1:]:
         extra.role, extra.type = "dimension", "text"
     if found:
-        return {"type": _period_type(texts[found[0].header]), "column": found[0].name}
+        return {"type": _period_type(texts[found[0].header]), "column": found[0].name}, True
     match = re.search(r"(?<![0-9])((?:19|20)[0-9]{2})(?![0-9])", str(path.name)) or re.search(
         r"(?<![0-9])((?:19|20)[0-9]{2})(?![0-9])", str(path.parent.name)
     )
     year = match[1] if match else str(pd.Timestamp.today().year)
     where = "the file's name" if match else "today's date: nothing in the file says it"
     checks.append(f"period: {year} is taken from {where}")
-    return {"type": "year", "value": year}
+    return {"type": "year", "value": year}, match is not None
 
 
 def mark_cases(columns: list[Guess], texts: dict) -> None:
