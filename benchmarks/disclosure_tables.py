@@ -17,7 +17,9 @@ def frame(name: str, seed: int = 2026) -> tuple[pd.DataFrame, list[Dimension]]:
     """Return the table ``name`` (s1, m1, m2): a frame with a ``value`` per cell, and its dimensions."""
     townships, districts, states, ages, residences = SIZES[name]
     random = np.random.default_rng(seed)
-    district = np.sort(np.concatenate([np.arange(districts), random.integers(0, districts, townships - districts)]))
+    district = np.sort(
+        np.concatenate([np.arange(districts), random.integers(0, districts, townships - districts)])
+    )
     state = np.sort(np.concatenate([np.arange(states), random.integers(0, states, districts - states)]))
     size = random.lognormal(np.log(10.0), 0.75, (townships, 1, 1, 1))
     by_age = np.linspace(1.9, 0.25, ages).reshape(1, 1, ages, 1)
@@ -32,7 +34,9 @@ def frame(name: str, seed: int = 2026) -> tuple[pd.DataFrame, list[Dimension]]:
     else:
         parents |= {f"d{number:02d}": "_T" for number in range(districts)}
     levels = [np.eye(townships, dtype=int), district[None, :] == np.arange(districts)[:, None]]
-    codes = [f"t{number:03d}" for number in range(townships)] + [f"d{number:02d}" for number in range(districts)]
+    codes = [f"t{number:03d}" for number in range(townships)] + [
+        f"d{number:02d}" for number in range(districts)
+    ]
     if states > 1:
         levels.append(state[district][None, :] == np.arange(states)[:, None])
         codes += [f"s{number:02d}" for number in range(states)]
@@ -51,7 +55,11 @@ def frame(name: str, seed: int = 2026) -> tuple[pd.DataFrame, list[Dimension]]:
     }
     index = pd.MultiIndex.from_product(axes.values(), names=axes.keys())
     cells = pd.DataFrame({"value": full.ravel()}, index=index).reset_index()
-    cells.insert(1, "place_level", cells["place"].str[0].map({"t": "township", "d": "district", "s": "state", "_": "country"}))
+    cells.insert(
+        1,
+        "place_level",
+        cells["place"].str[0].map({"t": "township", "d": "district", "s": "state", "_": "country"}),
+    )
     dimensions = [
         Dimension.tree("place", parents),
         Dimension.flat("sex", axes["sex"]),

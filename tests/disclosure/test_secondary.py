@@ -1,4 +1,5 @@
-"""Patterns are judged by an attacker of the test's own, and by the cheapest of all patterns on small tables."""
+"""Patterns are judged by an attacker of the test's own, and by the cheapest of all patterns on small
+tables."""
 
 from itertools import combinations
 
@@ -125,3 +126,13 @@ def test_what_cannot_be_asked_is_refused():
     table = grid(np.array([[1, 8], [6, 9]]))
     with pytest.raises(ValueError, match="primary and free"):
         suppress(table, small(table, 2), threshold=2, free=np.ones(9, dtype=bool))
+
+
+def test_no_secondary_cell_is_left_out_for_nothing():
+    from statloom.disclosure.secondary_repair import settled
+
+    table = grid(np.array([[1, 8, 7], [6, 9, 5], [4, 20, 30]]))
+    pattern = np.zeros(16, dtype=bool)
+    pattern[[0, 1, 4, 5, 10]] = True  # a square, and a cell that is alone in its row
+    known = settled(table.equations, table.value - 1, pattern, np.array([0]), 1.0)
+    assert np.flatnonzero(known).tolist() == [10]

@@ -14,10 +14,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "audit",
         help="compute what the published files of a folder tell about the cells left out",
         description=(
-            "Compute for every left-out cell of the CSV files in FOLDER the interval that the published figures "
-            "allow it. FOLDER/disclosure.yml says what the files hold and how figures add up; see "
-            "docs/disclosure-control.md. Exit code 1 when a cell can be recovered or is known to be small; "
-            "they are named."
+            "Compute for every left-out cell of the CSV files in FOLDER the interval that the "
+            "published figures allow it. FOLDER/disclosure.yml says what the files hold and how figures "
+            "add up; see docs/disclosure-control.md. Exit code 1 when a cell can be recovered or is "
+            "known to be small; they are named."
         ),
     )
     audit.add_argument("folder", type=Path, metavar="FOLDER")

@@ -11,8 +11,8 @@ def information_loss(
 ) -> pd.DataFrame:
     """Return one row per ``level`` (in order of appearance), then one for ``all``.
 
-    ``level``, ``value``, ``primary`` and ``secondary`` are over the cells of the table. Columns: ``cells`` and
-    their ``value``; ``primary_cells`` and ``primary_value``, what the small cells alone hide;
+    ``level``, ``value``, ``primary`` and ``secondary`` are over the cells of the table. Columns: ``cells``
+    and their ``value``; ``primary_cells`` and ``primary_value``, what the small cells alone hide;
     ``suppressed_cells`` and ``suppressed_value``, what is left out in the end; and the same four as shares of
     the level (0 to 1; of an empty level or one without value, 0).
     """

@@ -1,8 +1,9 @@
 """Secondary suppression: which further cells to leave out so that the left-out small cells stay unknown.
 
-The guarantee is that of full intervals. Whoever knows every published cell, every sum, and the least value that
-a left-out cell can have, still cannot tell that a primary cell lies within the threshold: the largest value that
-the published figures allow it is above. (Continuous values are assumed; see docs/disclosure-control.md.)
+The guarantee is that of full intervals. Whoever knows every published cell, every sum, and the least value
+that a left-out cell can have, still cannot tell that a primary cell lies within the threshold: the largest
+value that the published figures allow it is above. (Continuous values are assumed; see
+docs/disclosure-control.md.)
 """
 
 import time
@@ -15,7 +16,7 @@ from scipy import sparse
 
 from statloom.disclosure.secondary_attack import unprotected
 from statloom.disclosure.secondary_blocks import Cuts, Problem, Solution, mend, price, protect
-from statloom.disclosure.secondary_repair import Repair
+from statloom.disclosure.secondary_repair import Repair, settled
 from statloom.disclosure.tables import Table, parts_of
 
 BLOCK = 1500  # cells up to which one block is solved as a whole
@@ -62,7 +63,7 @@ def suppress(
     free: np.ndarray | None = None,
     least: float = 1.0,
     time_limit: float = 60.0,
-    gap: float = 0.005,
+    gap: float = 0.008,
     workers: int = 1,
 ) -> Pattern:
     """Return a pattern of small weight under which every ``primary`` cell may be larger than ``threshold``.
@@ -121,7 +122,7 @@ def suppress(
         problem = everything.part(cells)
         blocks = _merged([position[block] for block in table.blocks], cells, cost[live], BLOCK)
         solution = _solve(problem, blocks, deadline, gap, workers, progress, began)
-        suppressed[cells] = solution.pattern
+        suppressed[cells] = _without_known(problem, solution.pattern, 1.0 if least > 0 else 1e-6)
         bound += solution.bound
     secondary = np.zeros(len(value), dtype=bool)
     secondary[live] = suppressed
@@ -137,6 +138,17 @@ def suppress(
         time.monotonic() - began,
         tuple(progress),
     )
+
+
+def _without_known(problem: Problem, pattern: np.ndarray, unit: float) -> np.ndarray:
+    """Return ``pattern`` less the secondary cells that anyone can compute: leaving those out hides nothing."""
+    equations, down, primary, need = problem.equations, problem.down, problem.primary, problem.need
+    for cell in np.flatnonzero(settled(equations, down, pattern, primary, unit)):
+        trial = pattern.copy()
+        trial[cell] = False
+        if not unprotected(equations, down, trial, primary, need).any():
+            pattern = trial
+    return pattern
 
 
 def _merged(blocks: list[np.ndarray], cells: np.ndarray, cost: np.ndarray, limit: int) -> list[np.ndarray]:
@@ -228,9 +240,9 @@ def _solve(
 
 
 def _protect(argument: tuple[Problem, np.ndarray, float, float, float]) -> Solution:
-    """Solve one block. Its bound is that of the block with its ``edge`` (cells that other blocks share) free to
-    deviate; its pattern, where that is possible, one that does not need the edge, for whatever deviates there has
-    to be made good in other blocks."""
+    """Solve one block. Its bound is that of the block with its ``edge`` (cells that other blocks share) free
+    to deviate; its pattern, where that is possible, one that does not need the edge, for whatever deviates
+    there has to be made good in other blocks."""
     problem, edge, last, seconds, gap = argument
     deadline = min(last, time.monotonic() + seconds)
     solution = protect(problem, deadline=deadline, gap=gap)

@@ -1,4 +1,5 @@
-"""The attacker whom the protector reckons with: how far can a cell be from its value, given what is published?
+"""The attacker whom the protector reckons with: how far can a cell be from its value, given what is
+published?
 
 Deviations ``d`` from the true values keep every sum (``equations @ d = 0``). A published cell cannot deviate;
 a suppressed one can rise without limit and fall to the least value that the public knows it to have.
@@ -57,7 +58,8 @@ class Attack:
         self._optimal = highspy.HighsModelStatus.kOptimal
 
     def suppress(self, share: np.ndarray, scale: float = 0.0) -> None:
-        """Suppress each cell by its ``share``, 0 to 1; a share below 1 is one of deviations up to ``scale``."""
+        """Suppress each cell by its ``share``, 0 to 1; a share below 1 is one of deviations up to
+        ``scale``."""
         whole = share > 1 - SMALL
         self.upper = np.where(whole, np.inf, share * scale)
         self.lower = -np.where(whole, self.down, np.minimum(self.down, scale) * share)
@@ -78,6 +80,18 @@ class Attack:
         highs.changeColBounds(cell, self.lower[cell], self.upper[cell])
         return deviation[cell], deviation, reduced
 
+    def moves(self, cell: int, by: float) -> np.ndarray:
+        """Return the deviations in which ``cell`` moves furthest, up or down, at most ``by``."""
+        highs, found = self._highs, []
+        highs.changeColBounds(cell, max(-by, self.lower[cell]), min(by, self.upper[cell]))
+        for sign in (1.0, -1.0):
+            highs.changeColCost(cell, sign)
+            highs.run()
+            found.append(np.array(highs.getSolution().col_value))
+        highs.changeColCost(cell, 0.0)
+        highs.changeColBounds(cell, self.lower[cell], self.upper[cell])
+        return max(found, key=lambda deviation: abs(deviation[cell]))
+
 
 def cut(reduced: np.ndarray, cell: int, need: float, down: np.ndarray) -> np.ndarray:
     """Return the coefficients of ``sum(coefficient * suppressed) >= 1`` that protection of ``cell`` demands.
@@ -97,7 +111,8 @@ def cut(reduced: np.ndarray, cell: int, need: float, down: np.ndarray) -> np.nda
 def unprotected(
     equations: sparse.csr_array, down: np.ndarray, pattern: np.ndarray, primary: np.ndarray, need: np.ndarray
 ) -> np.ndarray:
-    """Return which primary cells (true; in the order of ``primary``) cannot rise by ``need`` under ``pattern``.
+    """Return which primary cells (true; in the order of ``primary``) cannot rise by ``need`` under
+    ``pattern``.
 
     Each connected part of the suppressed cells is solved for itself.
     """

@@ -1,8 +1,9 @@
 """The cheapest protecting pattern of a set of cells, by Benders cuts from the attacker's programmes.
 
 The master chooses the cells by covering cuts alone. A pattern that leaves a primary cell open yields the cut
-that it violates; when none is violated, the pattern is the optimum (Fischetti and Salazar 2001). A pattern with
-open cells is repaired, so that there is an answer at any time and the loop ends once it is within the gap.
+that it violates; when none is violated, the pattern is the optimum (Fischetti and Salazar 2001). A pattern
+with open cells is repaired, so that there is an answer at any time and the loop ends once it is within the
+gap.
 """
 
 import time
@@ -18,8 +19,8 @@ from statloom.disclosure.secondary_repair import Repair, thin
 @dataclass
 class Problem:
     """A set of cells: their ``equations``, how far each can fall (``down``) and what it costs to suppress
-    (``cost``), which may never be (``barred``), the primary ones (positions) and how far each of these must be
-    able to rise (``need``)."""
+    (``cost``), which may never be (``barred``), the primary ones (positions) and how far each of these must
+    be able to rise (``need``)."""
 
     equations: sparse.csr_array
     down: np.ndarray
@@ -29,7 +30,8 @@ class Problem:
     need: np.ndarray
 
     def part(self, cells: np.ndarray) -> "Problem":
-        """Return the problem of ``cells`` (positions) alone, with the equations that lie wholly among them."""
+        """Return the problem of ``cells`` (positions) alone, with the equations that lie wholly among
+        them."""
         inside = np.zeros(len(self.cost))
         inside[cells] = 1.0
         present = (self.equations != 0).astype(float)
@@ -135,7 +137,8 @@ class Master:
     def whole(
         self, *, gap: float, seconds: float, start: np.ndarray | None
     ) -> tuple[np.ndarray | None, float]:
-        """Return the cells of the cheapest cover within ``gap`` (none if none is found) and a proven bound."""
+        """Return the cells of the cheapest cover within ``gap`` (none if none is found) and a proven
+        bound."""
         import highspy
 
         self.extend()
@@ -173,7 +176,8 @@ class Block:
         self._scale = float(problem.need.max()) if len(problem.need) else 1.0
 
     def separate(self, cuts: Cuts, share: np.ndarray, violation: float) -> int:
-        """Add the cuts that the shares violate by more than ``violation``; return how many primary cells do."""
+        """Add the cuts that the shares violate by more than ``violation``; return how many primary cells
+        do."""
         problem = self.problem
         self._bare.suppress(share, self._scale)
         self._breathe(share)
@@ -259,6 +263,8 @@ def protect(
         if best_cost <= bound * (1 + gap) + SMALL or time.monotonic() > deadline:
             return Solution(best, best_cost, bound, cuts)
         if open_.any():
+            # Halfway to a pattern that protects the cuts are deeper than at one that does not.
+            block.separate(cuts, (chosen.astype(float) + best) / 2, 0.02)
             bound = max(bound, relax(problem, block, master, cuts, deadline, patience=1))
         if not open_.any() or best_cost <= bound * (1 + 1.5 * coarse):
             if coarse <= finest and not open_.any():
@@ -269,8 +275,8 @@ def protect(
 def relax(
     problem: Problem, block: Block, master: Master, cuts: Cuts, deadline: float, *, patience: int
 ) -> float:
-    """Add the cuts that the linear relaxation violates until its cost has stood still ``patience`` times; return
-    that cost, a lower bound."""
+    """Add the cuts that the linear relaxation violates until its cost has stood still ``patience`` times;
+    return that cost, a lower bound."""
     bound, stalls = 0.0, 0
     while stalls < patience and time.monotonic() < deadline:
         share, cost = master.relaxed()
@@ -288,11 +294,16 @@ def price(problem: Problem, pattern: np.ndarray) -> float:
 
 
 def mend(problem: Problem, pattern: np.ndarray, open_: np.ndarray, repair: Repair) -> np.ndarray:
-    """Return ``pattern`` with the cells added that its ``open_`` primary cells need, less the needless of them."""
+    """Return ``pattern`` with the cells added that its ``open_`` primary cells need, less the needless of
+    them."""
     if not open_.any():
         return pattern
     rows, down, primary, need = problem.equations, problem.down, problem.primary, problem.need
     mended = pattern
     for position in np.flatnonzero(open_):
         mended = repair.add(mended, primary[position], need[position])
-    return thin(rows, down, problem.cost, mended, primary, need, np.flatnonzero(mended & ~pattern))
+    # What was added may have made a chosen cell in the same sums needless.
+    touched = (rows != 0).astype(float) @ (mended & ~pattern).astype(float) > 0
+    near = mended & ((rows != 0).astype(float).T @ touched.astype(float) > 0)
+    near[primary] = False
+    return thin(rows, down, problem.cost, mended, primary, need, np.flatnonzero(near))

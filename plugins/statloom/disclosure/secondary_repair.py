@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from statloom.disclosure.secondary_attack import SMALL, Attack, load, solver
+from statloom.disclosure.tables import parts_of
 
 
 class Repair:
@@ -57,7 +58,8 @@ def thin(
     need: np.ndarray,
     candidates: np.ndarray,
 ) -> np.ndarray:
-    """Return ``pattern`` without those ``candidates`` (positions) that no primary cell needs, dearest first."""
+    """Return ``pattern`` without those ``candidates`` (positions) that no primary cell needs, dearest
+    first."""
     columns = np.flatnonzero(pattern)
     rows = sparse.csr_array(equations[:, columns])
     rows = sparse.csr_array(rows[np.diff(rows.indptr) > 0])
@@ -86,3 +88,26 @@ def thin(
     result = pattern.copy()
     result[columns] = share > 0
     return result
+
+
+def settled(
+    equations: sparse.csr_array, down: np.ndarray, pattern: np.ndarray, primary: np.ndarray, unit: float
+) -> np.ndarray:
+    """Return which secondary cells of ``pattern`` (true) cannot move by ``unit``: anyone can compute them."""
+    columns = np.flatnonzero(pattern)
+    inner = sparse.csr_array(equations[:, columns])
+    part = parts_of(inner)
+    by_column = sparse.csc_array(inner)
+    known = np.zeros(len(pattern), dtype=bool)
+    order = np.argsort(part, kind="stable")
+    for inside in np.split(order, np.flatnonzero(np.diff(part[order])) + 1) if len(columns) else []:
+        rows = sparse.csr_array(by_column[:, inside])
+        attack = Attack(sparse.csr_array(rows[np.diff(rows.indptr) > 0]), down[columns[inside]])
+        attack.suppress(np.ones(len(inside)))
+        moved = np.isin(columns[inside], primary)
+        for cell in range(len(inside)):
+            if not moved[cell]:
+                deviation = attack.moves(cell, unit)
+                moved |= np.abs(deviation) >= unit - 1e-6
+                known[columns[inside[cell]]] = not moved[cell]
+    return known

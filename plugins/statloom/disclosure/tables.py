@@ -16,7 +16,8 @@ from scipy.sparse.csgraph import connected_components
 
 @dataclass(frozen=True)
 class Dimension:
-    """One dimension: the ``column`` that holds its codes and ``sums``, pairs of a code and its parts' codes."""
+    """One dimension: the ``column`` that holds its codes and ``sums``, pairs of a code and its parts'
+    codes."""
 
     column: str
     sums: tuple[tuple[str, tuple[str, ...]], ...]

@@ -20,10 +20,10 @@ __all__ = ["Audit", "audit", "examine"]
 
 @dataclass(frozen=True)
 class Audit:
-    """``cells``: one row per left-out cell with ``group``, the dimensions, ``file``, ``line``, ``verdict`` (safe,
-    exact, within threshold, narrow, contradiction), ``lower`` and ``upper``. ``published``: cells with a figure.
-    ``revised``: cells that are another unknown in each release, because their figures differ or because together
-    with others they would contradict the figures published."""
+    """``cells``: one row per left-out cell with ``group``, the dimensions, ``file``, ``line``, ``verdict``
+    (safe, exact, within threshold, narrow, contradiction), ``lower`` and ``upper``. ``published``: cells
+    with a figure. ``revised``: cells that are another unknown in each release, because their figures differ
+    or because together with others they would contradict the figures published."""
 
     cells: pd.DataFrame
     published: int
@@ -43,8 +43,8 @@ class Audit:
 def audit(folder: Path, *, exact: bool = False) -> Audit:
     """Judge every left-out cell of the files in ``folder``, as its ``disclosure.yml`` describes them.
 
-    With ``exact`` both ends of every interval are solved for. Raises ``DescriptionError`` when the description
-    or a file cannot be read.
+    With ``exact`` both ends of every interval are solved for. Raises ``DescriptionError`` when the
+    description or a file cannot be read.
     """
     folder = Path(folder)
     description = descriptions.read(folder)
@@ -70,7 +70,8 @@ def audit(folder: Path, *, exact: bool = False) -> Audit:
 
 
 def examine(system: System, description: dict, *, exact: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return verdict, lower and upper end for every unknown of ``system`` (only the left-out ones are judged)."""
+    """Return verdict, lower and upper end for every unknown of ``system`` (only the left-out ones are
+    judged)."""
     integers = np.full(len(system.lower), bool(description["integers"]))
     lower, upper = tighten(
         system.rows, system.low, system.high, system.lower, system.upper, integers=integers

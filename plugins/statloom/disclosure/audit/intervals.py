@@ -1,9 +1,9 @@
 """The interval that the published figures leave to each left-out cell, by linear programmes.
 
 A certificate does not need every interval's ends. Two feasible sets of figures that give a cell different
-values prove that it is not determined, and one that gives it a value above the threshold proves that it may be
-above. One programme looks for a set of figures that does so for as many cells as it can; cells for which none
-is found get programmes of their own.
+values prove that it is not determined, and one that gives it a value above the threshold proves that it may
+be above. One programme looks for a set of figures that does so for as many cells as it can; cells for which
+none is found get programmes of their own.
 """
 
 import numpy as np
@@ -153,8 +153,8 @@ class Component:
             self._push(todo, target, sign, lambda: self._wide(wide, integers))
 
     def _push(self, todo: np.ndarray, target: np.ndarray, sign: float, done) -> None:
-        """Solve ``max sum(min(0, sign * x - target))`` over the cells ``todo``, again for those that stay below
-        as long as that helps many."""
+        """Solve ``max sum(min(0, sign * x - target))`` over the cells ``todo``, again for those that stay
+        below as long as that helps many."""
         if not len(todo):
             return
         import highspy
@@ -226,7 +226,8 @@ def _highs(rows, low, high, lower, upper):
 
 
 def _solve(highs, highspy) -> np.ndarray | None:
-    """Return a solution; none if the objective has no limit. Raises ``Contradiction`` if there is no solution."""
+    """Return a solution; none if the objective has no limit. Raises ``Contradiction`` if there is no
+    solution."""
     status = highspy.HighsModelStatus
     for attempt in range(2):
         highs.run()

@@ -10,8 +10,9 @@ from statloom.disclosure.audit.description import DescriptionError
 
 
 def tables(folder: Path, release: str, entry: dict, description: dict) -> pd.DataFrame:
-    """Return the rows of the files of ``entry`` in ``release``: ``group`` (quantity and what keeps tables apart),
-    one column per dimension, ``figure`` (NaN where left out), ``file`` and ``line`` (the header is line 1)."""
+    """Return the rows of the files of ``entry`` in ``release``: ``group`` (quantity and what keeps tables
+    apart), one column per dimension, ``figure`` (NaN where left out), ``file`` and ``line`` (the header is
+    line 1)."""
     frames = [_rows(path, entry, description) for path in _paths(folder / release, entry["file"])]
     return pd.concat(frames, ignore_index=True)
 
@@ -53,8 +54,8 @@ def _rows(path: Path, entry: dict, description: dict) -> pd.DataFrame:
     if wrong.any():
         line = int(np.flatnonzero(wrong)[0])
         raise DescriptionError(
-            f"{path}, row {line + 2}, column {entry['value']}: {value.iloc[line]!r} is neither a figure nor a "
-            "marker of a left-out one"
+            f"{path}, row {line + 2}, column {entry['value']}: {value.iloc[line]!r} is neither a figure nor "
+            "a marker of a left-out one"
         )
     rows = pd.DataFrame({"file": str(path), "line": np.arange(len(raw)) + 2, "figure": figure.to_numpy()})
     apart = raw[entry["apart"]].agg(" ".join, axis=1) if len(entry["apart"]) > 1 else None

@@ -18,9 +18,9 @@ from statloom.disclosure.audit import read
 class System:
     """Unknowns ``lower <= x <= upper`` with ``low <= rows @ x <= high``.
 
-    ``cells`` has one row per unknown (what it is, and where it stands); ``left_out`` is true for those that have
-    a row without a figure, false for published ones (``lower`` = ``upper``, but for rounding) and for those
-    without any row.
+    ``cells`` has one row per unknown (what it is, and where it stands); ``left_out`` is true for those that
+    have a row without a figure, false for published ones (``lower`` = ``upper``, but for rounding) and for
+    those without any row.
     """
 
     cells: pd.DataFrame
@@ -70,8 +70,8 @@ class Builder:
         return rows.assign(release=number)
 
     def build(self, apart: set[tuple] = frozenset()) -> System:
-        """Return the system of all releases. A cell of ``apart`` (its key) is another unknown in each release,
-        as is one whose published figures differ; every other cell is one unknown."""
+        """Return the system of all releases. A cell of ``apart`` (its key) is another unknown in each
+        release, as is one whose published figures differ; every other cell is one unknown."""
         rows = pd.concat(self.listed, ignore_index=True)
         key = rows.groupby(self.keys, sort=False, dropna=False).ngroup()
         lowest = (rows["figure"] - rows["half"]).groupby(key).transform("max")
@@ -169,8 +169,8 @@ class Builder:
         return [pair for entry in of.get("sums", []) for pair in read.sums(self.folder, release, entry)]
 
     def _of(self, name: str, listed: list, present: pd.DataFrame, count: int, done: set):
-        """Return the entries of the sums of one dimension that hold an open cell, the cells without a row that
-        they need, and ``present`` with these."""
+        """Return the entries of the sums of one dimension that hold an open cell, the cells without a row
+        that they need, and ``present`` with these."""
         rest = [key for key in self.keys if key != name]
         member = present[[*rest, name, "unknown", "open", "here"]]
         total = self.description["dimensions"][name].get("total")
@@ -227,7 +227,8 @@ class Builder:
         return entries, absent, present, done
 
     def _share_rows(self, shares: pd.DataFrame, present: pd.DataFrame):
-        """Return two rows a share: numerator - at_least * denominator >= 0, numerator - at_most * denominator <= 0."""
+        """Return two rows a share: numerator - at_least * denominator >= 0, numerator - at_most *
+        denominator <= 0."""
         known = present[[*self.keys, "unknown"]]
         for side in ("numerator", "denominator"):
             names = {f"{side} {key}": key for key in self.keys}
