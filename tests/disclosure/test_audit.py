@@ -312,3 +312,27 @@ def test_shares_no_code_with_the_protector():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("statloom"):
                 assert node.module.startswith(("statloom.disclosure.audit", "statloom.errors"))
+
+
+def test_a_chain_of_twenty_releases_with_revisions_and_one_careless_one(tmp_path):
+    random = np.random.default_rng(3)
+    inner = random.integers(5, 60, (5, 5))
+    inner[0, 0] = 3
+    gap = np.zeros((6, 6), dtype=bool)
+    gap[:2, :2] = True
+    files = {}
+    for number in range(20):
+        if number % 6 == 5:
+            inner = inner.copy()
+            inner[3, random.integers(2, 5)] += 2
+        files[f"{number}/cells.csv"] = as_frame(with_margins(inner), gap)
+    releases = [str(number) for number in range(20)]
+    result = audit(write(tmp_path / "good", files, releases=releases))
+    assert result.passed
+    assert result.revised > 0
+    careless = gap.copy()
+    careless[1, 1] = False
+    files["12/cells.csv"] = as_frame(with_margins(inner), careless)
+    leaks = audit(write(tmp_path / "bad", files, releases=releases)).leaks
+    assert set(zip(leaks["row"], leaks["column"], strict=True)) >= {("r0", "c0"), ("r0", "c1"), ("r1", "c0")}
+    assert set(leaks["verdict"]) == {"exact"}

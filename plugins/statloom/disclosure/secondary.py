@@ -141,7 +141,7 @@ def suppress(
 
 
 def _without_known(problem: Problem, pattern: np.ndarray, unit: float) -> np.ndarray:
-    """Return ``pattern`` less the secondary cells that anyone can compute: leaving those out hides nothing."""
+    """Return ``pattern`` less secondary cells that anyone can compute: leaving those out hides nothing."""
     equations, down, primary, need = problem.equations, problem.down, problem.primary, problem.need
     for cell in np.flatnonzero(settled(equations, down, pattern, primary, unit)):
         trial = pattern.copy()
