@@ -55,6 +55,7 @@ def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="statloom-test-"))
     folder.chmod(0o711)
     yield folder / "home"
+    server.remove(Settings(project=settings_module.PROJECT, home=folder / "home"))
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -100,7 +101,7 @@ def postgres_server() -> Iterator[PostgresServer]:
             )
         yield session
     finally:
-        server.stop(here)
+        server.remove(here)
         shutil.rmtree(folder, ignore_errors=True)
         if outside is not None:
             os.environ["STATLOOM_DATABASE_URL"] = outside

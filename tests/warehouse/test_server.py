@@ -281,8 +281,8 @@ def test_home_that_the_account_cannot_reach(home, capsys):
         with pytest.raises(StatloomError, match=r"is gone; delete .* to begin anew"):
             server.ensure_running(settings)
     finally:
-        server.stop(settings)
-        shutil.rmtree(elsewhere, ignore_errors=True)
+        server.remove(settings)
+    assert not elsewhere.exists()
 
 
 @as_root
@@ -306,8 +306,8 @@ def test_programs_that_the_account_cannot_reach_are_copied(home, monkeypatch):
         elsewhere = Path((settings.home / "postgres.location").read_text().strip())
         assert Path(f"/proc/{found.pid}/exe").resolve().is_relative_to(elsewhere)
     finally:
-        server.stop(settings)
-        shutil.rmtree(server._elsewhere(settings), ignore_errors=True)
+        server.remove(settings)
+    assert not elsewhere.exists()
 
 
 def test_a_server_that_does_not_start_says_why(here):

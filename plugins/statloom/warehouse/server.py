@@ -168,6 +168,17 @@ def stop(settings: Settings) -> bool:
         return _stop(settings)
 
 
+def remove(settings: Settings) -> None:
+    """Stop the embedded server and delete its cluster with all that is in it, wherever it lies."""
+    with processes.lock(settings.run / "postgres.lock"):
+        _stop(settings)
+        pointer = _pointer(settings)
+        if pointer.exists():
+            shutil.rmtree(_root(settings), ignore_errors=True)
+            pointer.unlink()
+        shutil.rmtree(settings.home / "postgres", ignore_errors=True)
+
+
 @contextlib.contextmanager
 def running(settings: Settings, *, options: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Give a running server for the length of a ``with`` block.
