@@ -26,6 +26,7 @@ def test_contract_alone_judges_structure(office) -> None:
         ("delete from raw.births where _delivery_id = :d", "The delivery has rows"),
         ("update raw.births set total = -1 where geo_code = '11' and kind = 'home'", "total=-1"),
         ("update raw.births set geo_code = null where geo_code = '11'", "geo_code is never empty"),
+        ("update raw.births set geo_code = 'X' || geo_code where geo_level = 'district'", "geo_code=X11"),
         ("insert into raw.births select * from raw.births where _row_number = 3", "rows=2"),
         ("alter table raw.births drop column skilled", "no such column"),
     ]:

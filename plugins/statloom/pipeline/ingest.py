@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from sqlalchemy import Engine, text
+
 from statloom import contracts, landing, settings
 from statloom.errors import DeliveryError, GateError, StatloomError
 from statloom.quality import gates
@@ -51,8 +53,15 @@ def gate(source: str, delivery_id: int, *, run_id: str | None) -> None:
     try:
         result = gates.judge("raw", source, engine=warehouse, delivery_id=delivery_id, run_id=run_id)
         if not result.passed:
-            raise GateError(result.message)
+            raise GateError(f"{_file(warehouse, delivery_id)}: {result.message}")
     except StatloomError as error:
         landing.hold_back(warehouse, delivery_id, str(error))
         raise
     landing.accept(warehouse, delivery_id)
+
+
+def _file(warehouse: Engine, delivery_id: int) -> str:
+    with warehouse.connect() as connection:
+        return connection.scalar(
+            text("select file_name from landing.delivery where delivery_id = :id"), {"id": delivery_id}
+        )

@@ -5,17 +5,17 @@ from statloom.quality import report
 from statloom.quality.report import summary as report_summary
 from statloom.services.stack import Stack
 from statloom.settings import Settings
-from statloom.warehouse.connection import engine, url
+from statloom.warehouse import connection
 
 
 def summary(outcome: Outcome, settings: Settings, parts: Stack) -> str:
     """Return the summary: sources with their rows, gates, publication, release, and where each thing is."""
     phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.seconds.items())
-    analyst = url("analyst").set(drivername="postgresql", password=None).render_as_string()
+    analyst = connection.address(connection.url("analyst"))
     passwords = settings.secrets / "passwords.json"
     lines = [
         "",
-        report_summary.text(report.collect(engine())),
+        report_summary.text(report.collect(connection.engine())),
         _news(outcome),
         "",
         f"publication   {outcome.publication or 'none yet'}",

@@ -5,6 +5,8 @@ from dataclasses import replace
 from statloom.contracts import Contract
 from statloom.quality.suites import Check, Suite
 
+# More rows without a place are no slips of single rows: the codes are not those of the scheme.
+MOST_ROWS_UNPLACED = 0.05
 # Columns without which a row has no meaning.
 _NEVER_EMPTY = ("place_code", "place_level", "period", "measure")
 
@@ -13,11 +15,11 @@ def suite(contract: Contract) -> Suite:
     """Return the suite of a contract's own expectations, for the rows of one delivery in its raw table.
 
     Structure: the declared columns have their types; there are rows; the key is unique; key, place, period
-    and measures are not empty. Accuracy: minimum and maximum. Timeliness: the contract's maximum age.
-    Comparability: categories that the contract does not list, and categories new or gone since the delivery
-    before (both warn).
+    and measures are not empty; rows name places of the contract's scheme. Accuracy: minimum and maximum.
+    Timeliness: the contract's maximum age. Comparability: categories that the contract does not list, and
+    categories new or gone since the delivery before (both warn).
     """
-    checks = [*_structure(contract), *_values(contract), *_categories(contract)]
+    checks = [*_structure(contract), *_places(contract), *_values(contract), *_categories(contract)]
     return Suite(
         name=f"raw.{contract.source}",
         table=contract.source,
@@ -73,6 +75,22 @@ def _structure(contract: Contract) -> list[Check]:
             check("expect_column_values_to_not_be_null", f"{column} is never empty", column=column)
             for column in never_empty
         ),
+    ]
+
+
+def _places(contract: Contract) -> list[Check]:
+    if not contract.place.scheme:
+        return []
+    scheme = contract.place.scheme
+    return [
+        Check(
+            "expect_rows_to_satisfy",
+            "structure",
+            "fail",
+            f"95 % of the rows name places of scheme {scheme}: a code of another scheme is none of them",
+            where=contract.path,
+            kwargs={"condition": "_place_id is not null", "tolerated_share": MOST_ROWS_UNPLACED},
+        )
     ]
 
 
