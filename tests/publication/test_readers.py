@@ -91,9 +91,8 @@ def test_a_long_reader_does_not_hold_up_a_publication(database):
     with database.engine_for("analyst").connect() as connection:
         connection.execute(text("select count(*) from marts.observation, marts.place_profile")).scalar_one()
         build(database, 2)
-        begun = time.monotonic()
+        # Were it held up, it would wait for the transaction that ends after it.
         publish(database.engine, run_id="test", code_version="abc")
-        assert time.monotonic() - begun < 5
     assert query(database.engine_for("analyst"), "select max(stamp) from marts.observation") == [(2,)]
 
 

@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import psycopg
@@ -50,9 +49,7 @@ def value(settings, found, query):
 def test_made_started_and_stopped(here, capsys):
     assert not server.is_running(here)
     assert not here.home.exists()
-    began = time.monotonic()
     found = server.ensure_running(here)
-    assert time.monotonic() - began < 20
     assert found.started
     assert found.host == "127.0.0.1"
     assert value(here, found, "show data_checksums") == "on"
@@ -331,13 +328,11 @@ def test_lost_password_file(here):
         setup.prepare(here)
 
 
-def test_set_up_twice_is_fast_and_changes_nothing(here):
+def test_set_up_twice_changes_nothing(here):
     server.ensure_running(here, options=FAST)
     assert setup.prepare(here) == []
     before = (here.secrets / "passwords.json").read_bytes()
-    began = time.monotonic()
     assert setup.prepare(here) == []
-    assert time.monotonic() - began < 0.3
     assert (here.secrets / "passwords.json").read_bytes() == before
 
 
