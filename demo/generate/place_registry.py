@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from statloom import settings
+from statloom.places.gates import COLUMNS
 from statloom.places.linking import link
 
 # A smaller share of a VDC's area in a second unit is an artefact of laying two published boundary sets over
@@ -149,20 +150,7 @@ def build(folder: Path) -> dict[str, pd.DataFrame]:
     return {
         "place_scheme": _schemes(),
         "place_vintage": _vintages(),
-        "place": places[
-            [
-                "place_id",
-                "place_vintage",
-                "place_level",
-                "place_name",
-                "place_name_ne",
-                "place_type",
-                "parent_id",
-                "valid_from",
-                "valid_to",
-                "is_statistical",
-            ]
-        ],
+        "place": places[list(COLUMNS["place"])],
         "place_code": codes.drop(columns=["linked_by"]).sort_values(
             ["place_scheme", "place_level", "place_id", "place_code"], ignore_index=True
         ),

@@ -5,10 +5,13 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from statloom.errors import StatloomError
 
 LONGEST_LOG = 20 << 20
 
@@ -205,6 +208,24 @@ def unused(file: Path) -> bool:
         except BlockingIOError:
             return False
     return True
+
+
+def free_port(host: str, wanted: int | None = None) -> int:
+    """Return ``wanted`` if nobody has that port of the address ``host``, else one that is free.
+
+    Raises StatloomError when there is none.
+    """
+    for port in (wanted, 0):
+        if port is None:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise StatloomError(f"there is no free port on {host}")
 
 
 def write_private(file: Path, content: str) -> None:

@@ -25,7 +25,6 @@ from statloom.services.airflow_environment import (
     ADMINISTRATOR,
     HOST,
     environment,
-    free_port,
     state_file,
 )
 from statloom.settings import Settings
@@ -141,7 +140,7 @@ def _ensure_running(settings: Settings, *, keep: bool) -> Airflow:
             processes.write_json(state_file(settings), known | {"keep": True})
         return found
     _stop(settings)
-    port = free_port(known.get("port"))
+    port = processes.free_port(HOST, known.get("port"))
     values = environment(settings, port=port)
     if keep:
         # Between its looks at the tables, an Airflow that stays sleeps longer: it is idle most of its time.

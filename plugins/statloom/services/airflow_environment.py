@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import secrets
-import socket
 import sys
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def environment(settings: Settings, *, port: int | None = None) -> dict[str, str
         for name, text in os.environ.items()
         if not name.startswith("AIRFLOW__") and name not in ("AIRFLOW_HOME", "AIRFLOW_CONFIG")
     }
-    port = port or processes.read_json(state_file(settings)).get("port") or free_port()
+    port = port or processes.read_json(state_file(settings)).get("port") or processes.free_port(HOST)
     keys = _keys(settings)
     address = f"http://{HOST}:{port}"
     library = Path(__file__).resolve().parents[2]
@@ -116,21 +115,6 @@ def environment(settings: Settings, *, port: int | None = None) -> dict[str, str
 def state_file(settings: Settings) -> Path:
     """Return the file that says where Airflow runs."""
     return settings.run / "airflow.json"
-
-
-def free_port(wanted: int | None = None) -> int:
-    """Return ``wanted`` if nobody has that port of 127.0.0.1, else one that is free."""
-    for port in (wanted, 0):
-        if port is None:
-            continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise OSError("there is no free port on 127.0.0.1")
 
 
 def _keys(settings: Settings) -> dict[str, str]:

@@ -466,20 +466,6 @@ def _initialise(settings: Settings, place: _Place, account: _Account) -> None:
     draft.replace(place.data)
 
 
-def _free_port(wanted: int | None) -> int:
-    for port in (wanted, 0):
-        if port is None:
-            continue
-        with sockets.socket() as probe:
-            probe.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise StatloomError("there is no free port on 127.0.0.1")
-
-
 def _socket_folder(place: _Place, account: _Account) -> Path:
     folder = place.root / "socket"
     # Clients take a comma for a list of hosts.
@@ -510,7 +496,7 @@ def _start(
     wanted = int(port_file.read_text()) if port_file.exists() else None
     end = time.monotonic() + SECONDS_TO_START
     while True:
-        port = _free_port(wanted)
+        port = processes.free_port(HOST, wanted)
         values = OPTIONS | {
             "port": str(port),
             # The list is split at commas unless a name is in double quotes.

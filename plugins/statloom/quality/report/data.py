@@ -55,7 +55,7 @@ _GATE_RUNS = """
     order by gate, subject, gate_run_id
 """
 
-_UNMET = """
+_RESULTS = """
     select expectation_result.*
     from quality.expectation_result
     join (
@@ -126,17 +126,17 @@ class _Reader:
 
 
 def _gates(read: _Reader) -> Rows:
-    """Return one entry a gate and subject: its newest run, unmet expectations and history (oldest first)."""
-    unmet: dict[int, Rows] = {}
-    for row in read.rows(_UNMET):
-        unmet.setdefault(row["gate_run_id"], []).append(row)
+    """Return one entry a gate and subject: its newest run with results, and history (oldest first)."""
+    results: dict[int, Rows] = {}
+    for row in read.rows(_RESULTS):
+        results.setdefault(row["gate_run_id"], []).append(row)
     entries: dict[tuple[str, str], dict[str, Any]] = {}
     for run in read.rows(_GATE_RUNS):
         entry = entries.setdefault((run["gate"], run["subject"]), {"history": []})
         entry["history"].append(run)
         entry.update(run)
     for entry in entries.values():
-        entry["results"] = unmet.get(entry["gate_run_id"], [])
+        entry["results"] = results.get(entry["gate_run_id"], [])
         entry["state"] = "bad" if not entry["passed"] else "warn" if entry["warned"] else "good"
     order = {"raw": 0, "marts": 1, "release": 2}
     return sorted(entries.values(), key=lambda entry: (order[entry["gate"]], entry["subject"]))
