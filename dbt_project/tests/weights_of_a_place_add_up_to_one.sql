@@ -1,7 +1,9 @@
--- What leaves a place arrives somewhere, all of it. A dissolved district also keeps what was observed on it.
-select link.from_place, sum(link.weight) as weight
-from {{ ref('place_link') }} as link
-inner join {{ ref('place_number') }} as target on target.place_number = link.to_place
-where target.is_current
-group by link.from_place
-having sum(link.weight) <> 1
+-- What leaves a place arrives in every other vintage to which the crosswalk leads, all of it, on each basis.
+select
+    from_place_id,
+    split_part(to_place_id, ':', 1) as to_vintage,
+    basis,
+    sum(weight) as weight
+from {{ ref('crosswalk') }}
+group by from_place_id, split_part(to_place_id, ':', 1), basis
+having sum(weight) <> 1

@@ -1,8 +1,8 @@
 """Make the place registry's seeds from the published lists of Nepal.
 
-    python demo/generate/place_registry.py FOLDER [--out FOLDER]
+    python -m demo.generate.place_registry FOLDER [--out FOLDER]
 
-FOLDER holds ``places/`` and ``census_2011/`` of the published figures. The seeds are committed: this is run
+FOLDER holds ``places/`` of the published figures. The seeds are committed: this is run
 again only when a list or a rule here changes. Every code of every list ends in ``place_code.csv`` or, with
 the reason, in ``place_rejected.csv``.
 """
@@ -13,13 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from demo.generate.place_crosswalk import crosswalk
 from statloom import settings
 from statloom.places.gates import COLUMNS
 from statloom.places.linking import link
 
-# A smaller share of a VDC's area in a second unit is an artefact of laying two published boundary sets over
-# each other (docs/decisions/places_crosswalk_slivers.md).
-SLIVER = 0.05
 RESTRUCTURED = "2017-03-10"
 BEGINS = "2001-01-01"
 COMMON = "CodeforNepal/nepalmap_app (2019-09-02), MIT"
@@ -104,13 +102,6 @@ VDC_EQUIVALENTS = {
     "56039": ("2911", "Tribhuwannagar Municipality was renamed Ghorahi Municipality"),
     "69017": ("2290", "Chandika (Bayalpata) is Chandika"),
 }
-# The census tables' code of Padampur, whose people were resettled before 2011 while its old area became park.
-RESETTLED = {
-    "980": (
-        "31302",
-        "resettled people; merged into Kalika Municipality of Chitwan; its area is national park",
-    )
-}
 TYPES = {
     "Gaunpalika": "rural municipality",
     "Nagarpalika": "municipality",
@@ -141,12 +132,11 @@ def main() -> None:
 def build(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the seeds by name, from the folder of published figures."""
     lists = _read_lists(folder / "places")
-    households = pd.read_csv(folder / "census_2011" / "householdfacilities.csv", dtype={"geo_code": str})
     districts = _districts(lists)
     protected = _protected_areas(lists, districts)
     places = _places(lists, districts, protected)
     codes, rejected = _codes(lists, places, protected)
-    crosswalk = _crosswalk(lists, places, households)
+    links = crosswalk(places, _district_successors(places))
     return {
         "place_scheme": _schemes(),
         "place_vintage": _vintages(),
@@ -155,8 +145,8 @@ def build(folder: Path) -> dict[str, pd.DataFrame]:
             ["place_scheme", "place_level", "place_id", "place_code"], ignore_index=True
         ),
         "place_name": _names(places, codes, lists),
-        "place_change": _changes(places, codes, crosswalk, lists),
-        "crosswalk": crosswalk,
+        "place_change": _changes(places, codes, links, lists),
+        "crosswalk": links,
         "place_rejected": rejected,
     }
 
@@ -646,87 +636,6 @@ def _names(places, codes, lists) -> pd.DataFrame:
     return names.drop_duplicates(["place_id", "place_name"]).drop(columns="rank").reset_index(drop=True)
 
 
-def _crosswalk(lists, places, households) -> pd.DataFrame:
-    """Return the weighted links from places of 2011 to places of 2017."""
-    area = lists["area"].assign(area_share=lambda t: t["area_share"].astype(float))
-    # 51201 is listed twice, as two polygons: the shares of one VDC in one unit are added up.
-    area = area[~area["municipality_code"].str.startswith("X")]
-    area = area.groupby(["vdc_geo_code", "municipality_code"], as_index=False)["area_share"].sum()
-    partners = area.groupby("vdc_geo_code")["area_share"]
-    # A VDC that lies nearly whole in a protected area has no partner; of the others the largest link always
-    # stays.
-    area = area[
-        (partners.transform("sum") >= SLIVER)
-        & ((area["area_share"] >= SLIVER) | (area["area_share"] == partners.transform("max")))
-    ]
-    # No local unit was made across a district's border: such a link says that the two boundary sets disagree
-    # there.
-    successors = _district_successors(places)
-    inside = set(zip(successors["old"], successors["new"], strict=True))
-    parent = places.set_index("place_id")["parent_id"]
-    old = ("NP-2011:vdc:" + area["vdc_geo_code"]).map(parent)
-    new = ("NP-2017:local_unit:" + area["municipality_code"]).map(parent)
-    area = area[[pair in inside for pair in zip(old, new, strict=True)]].copy()
-    area["share"] = area["area_share"] / area.groupby("vdc_geo_code")["area_share"].transform("sum")
-    vdc = pd.DataFrame(
-        {
-            "from_place_id": "NP-2011:vdc:" + area["vdc_geo_code"],
-            "to_place_id": "NP-2017:local_unit:" + area["municipality_code"],
-            "share": area["share"],
-            "basis": "area",
-            "area_share": area["area_share"].map("{:.6f}".format),
-            "note": "",
-        }
-    )
-    resettled = pd.DataFrame(
-        [
-            (f"NP-2011:vdc:{old}", f"NP-2017:local_unit:{new}", 1.0, "decision", "", note)
-            for old, (new, note) in RESETTLED.items()
-        ],
-        columns=vdc.columns,
-    )
-    vdc = pd.concat([vdc, resettled])
-
-    total = households[
-        (households["geo_level"] == "vdc") & (households["household_facilities"] == "TOTAL_HOUSEHOLDS")
-    ].set_index("geo_code")["total"]
-    carried = vdc.assign(
-        households=vdc["share"] * vdc["from_place_id"].str.rpartition(":")[2].map(total).fillna(0),
-        old=vdc["from_place_id"].map(parent),
-        new=vdc["to_place_id"].map(parent),
-    )
-    by_district = carried.groupby(["old", "new"], as_index=False)["households"].sum()
-    district = successors.merge(by_district, on=["old", "new"], how="left")
-    if district["households"].isna().any():
-        raise SystemExit("no households were carried between a district and its successor")
-    whole = district.groupby("old")["households"].transform("sum")
-    split = district.groupby("old")["new"].transform("size") > 1
-    district = pd.DataFrame(
-        {
-            "from_place_id": district["old"],
-            "to_place_id": district["new"],
-            "share": district["households"] / whole,
-            "basis": "households",
-            "area_share": "",
-            "note": np.where(
-                split, "households of the 2011 census, carried by VDC to today's local units", ""
-            ),
-        }
-    )
-    country = pd.DataFrame(
-        [("NP-2011:country:NP", "NP-2017:country:NP", 1.0, "households", "", "")], columns=vdc.columns
-    )
-    links = pd.concat([country, district[vdc.columns], vdc], ignore_index=True)
-    links["weight"] = links["share"].round(9)
-    links = links.sort_values(["from_place_id", "weight", "to_place_id"], ignore_index=True)
-    largest = ~links.duplicated("from_place_id", keep="last")
-    rest = links["weight"].where(~largest, 0).groupby(links["from_place_id"]).transform("sum")
-    links.loc[largest, "weight"] = (1 - rest).round(9)
-    links["quality"] = np.where(links["weight"] == 1, "exact", "apportioned")
-    links["weight"] = links["weight"].map("{:.9f}".format)
-    return links[["from_place_id", "to_place_id", "weight", "basis", "area_share", "quality", "note"]]
-
-
 def _district_successors(places: pd.DataFrame) -> pd.DataFrame:
     """Return pairs ``old, new`` of district ids: by name, and the split ones by the name they share."""
     districts = places[places["place_level"] == "district"].assign(
@@ -749,7 +658,7 @@ def _district_successors(places: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([continued, split], ignore_index=True)
 
 
-def _changes(places, codes, crosswalk, lists) -> pd.DataFrame:
+def _changes(places, codes, links, lists) -> pd.DataFrame:
     """Return what became of each place of 2011, what was created, and what was renamed since."""
     changes = [("NP-2011:country:NP", "NP-2017:country:NP", "continued", RESTRUCTURED, "")]
     name = places.set_index("place_id")["place_name"]
@@ -770,7 +679,8 @@ def _changes(places, codes, crosswalk, lists) -> pd.DataFrame:
                 f"Province No. {number} was named {new_name} by its assembly",
             )
         )
-    vdc = crosswalk[crosswalk["from_place_id"].str.startswith("NP-2011:vdc")]
+    vdc = links[links["from_place_id"].str.startswith("NP-2011:vdc")]
+    vdc = vdc.drop_duplicates(["from_place_id", "to_place_id"])
     parts = vdc.groupby("from_place_id")["to_place_id"].transform("size")
     sources = vdc.groupby("to_place_id")["from_place_id"].transform("size")
     kind = np.select([parts > 1, sources > 1], ["split", "merged"], "continued")

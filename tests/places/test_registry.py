@@ -78,7 +78,7 @@ def test_it_is_read_once_and_again_when_a_seed_changes(folder):
 
 
 def test_weights_that_do_not_sum_to_one(seeds):
-    row = row_of(seeds, "crosswalk", quality="apportioned")
+    row = row_of(seeds, "crosswalk", basis="households")
     seeds["crosswalk"].loc[row, "weight"] = "0.9"
     message = refusal(seeds)
     place = seeds["crosswalk"].loc[row, "from_place_id"]
@@ -206,6 +206,7 @@ def test_crosswalk_of_the_census():
     """Every unit that the census tables have goes to local units of its own district's successors, whole."""
     loaded = places.load()
     crosswalk = loaded.seeds["crosswalk"].assign(weight=lambda t: t["weight"].astype(float))
+    crosswalk = crosswalk[crosswalk["from_place_id"].str.startswith("NP-2011:")]
     vdc = crosswalk[crosswalk["from_place_id"].str.contains(":vdc:")]
     assert vdc["from_place_id"].nunique() == 3982 - 14
     parent = loaded.places.set_index("place_id")["parent_id"]
@@ -213,8 +214,9 @@ def test_crosswalk_of_the_census():
     allowed = set(zip(district["from_place_id"], district["to_place_id"], strict=True))
     pairs = set(zip(vdc["from_place_id"].map(parent), vdc["to_place_id"].map(parent), strict=True))
     assert pairs <= allowed
-    whole = crosswalk.groupby("from_place_id")["weight"].transform("max") == 1
-    assert ((crosswalk["quality"] == "exact") == whole).all()
+    whole = crosswalk["basis"] == "whole"
+    assert crosswalk.loc[whole, "quality"].isin(["exact", "decision"]).all()
+    assert not crosswalk.loc[~whole, "quality"].isin(["exact", "decision"]).any()
     assert district["from_place_id"].nunique() == 75
     assert set(district["to_place_id"]) == set(
         loaded.places[loaded.places["place_vintage"] == "NP-2017"].query("place_level == 'district'")[

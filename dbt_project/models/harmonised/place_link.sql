@@ -9,7 +9,7 @@ with carried as (
     from {{ ref('crosswalk') }} as crosswalk
     inner join {{ ref('place_number') }} as origin on origin.place_id = crosswalk.from_place_id
     inner join {{ ref('place_number') }} as target on target.place_id = crosswalk.to_place_id
-    where target.is_current and not origin.is_current
+    where target.is_current and not origin.is_current and crosswalk.basis in ('whole', 'households')
 )
 
 select from_place, to_place, weight, is_same

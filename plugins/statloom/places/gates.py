@@ -30,7 +30,16 @@ COLUMNS = {
     ),
     "place_name": ("place_id", "place_name", "name_kind", "language", "script"),
     "place_change": ("from_place_id", "to_place_id", "change_type", "changed_on", "note"),
-    "crosswalk": ("from_place_id", "to_place_id", "weight", "basis", "area_share", "quality", "note"),
+    "crosswalk": (
+        "from_place_id",
+        "to_place_id",
+        "basis",
+        "weight",
+        "weight_se",
+        "area_share",
+        "quality",
+        "note",
+    ),
     "place_decision": (
         "source_id",
         "place_scheme",
@@ -46,7 +55,9 @@ COLUMNS = {
     ),
 }
 CHANGES = {"continued", "renamed", "recoded", "split", "merged", "moved", "created", "dissolved"}
-BASES = {"area", "households", "population", "decision"}
+# What weights can be made of. ``whole``: the one weight of a place that goes to one other, for every measure.
+BASES = ("area", "households", "population")
+QUALITIES = {"exact", "decision", "overlay", "counted", "fitted", "modelled"}
 WEIGHT_TOLERANCE = 1e-6
 
 
@@ -242,21 +253,42 @@ def _crosswalk(found: _Faults) -> None:
     crosswalk, places = found.seeds["crosswalk"], found.seeds["place"]
     found.not_in("crosswalk", "from_place_id", places["place_id"], "a place")
     found.not_in("crosswalk", "to_place_id", places["place_id"], "a place")
-    found.not_in("crosswalk", "basis", BASES, "a basis of weights")
-    found.not_in("crosswalk", "quality", {"exact", "apportioned"}, "exact or apportioned")
-    twice = crosswalk.duplicated(["from_place_id", "to_place_id"])
+    found.not_in("crosswalk", "basis", {"whole", *BASES}, "a basis of weights")
+    found.not_in("crosswalk", "quality", QUALITIES, "a quality of weights")
+    place, basis = crosswalk["from_place_id"], crosswalk["basis"]
+    vintage, target = (crosswalk[column].str.partition(":")[0] for column in ("from_place_id", "to_place_id"))
+    found.where("crosswalk", vintage == target, "a link between two places of one vintage, " + vintage)
+    twice = crosswalk.duplicated(["from_place_id", "to_place_id", "basis"])
     found.where("crosswalk", twice, "the link is there twice")
+
     weight = pd.to_numeric(crosswalk["weight"], errors="coerce")
     outside = ~(weight > 0) | ~(weight <= 1)
     found.where("crosswalk", outside, "weight '" + crosswalk["weight"] + "' is not above 0 and at most 1")
-    total = weight.groupby(crosswalk["from_place_id"]).transform("sum")
-    first = ~crosswalk.duplicated("from_place_id")
+    error = pd.to_numeric(crosswalk["weight_se"], errors="coerce")
+    wrong = ~(error >= 0) | np.isinf(error)
+    found.where("crosswalk", wrong, "weight_se '" + crosswalk["weight_se"] + "' is not a number from 0 on")
+    total = weight.groupby([place, target, basis]).transform("sum")
+    first = ~pd.DataFrame({"place": place, "target": target, "basis": basis}).duplicated()
     off = first & ((total - 1).abs() > WEIGHT_TOLERANCE)
     found.where(
         "crosswalk",
         off,
-        "the weights of " + crosswalk["from_place_id"] + " sum to " + total.round(9).astype(str) + ", not 1",
+        "the weights of " + place + " by " + basis + " sum to " + total.round(9).astype(str) + ", not 1",
     )
+
+    whole = basis == "whole"
+    bases = pd.DataFrame({name: basis == name for name in ("whole", *BASES)})
+    has = bases.groupby([place, target]).transform("any")
+    rows = basis.groupby([place, target]).transform("size")
+    found.where(
+        "crosswalk",
+        whole & (rows > 1),
+        place + " goes whole to " + crosswalk["to_place_id"] + " and to another place",
+    )
+    first = ~pd.DataFrame({"place": place, "target": target}).duplicated()
+    for name in BASES:
+        missing = first & ~has["whole"] & ~has[name]
+        found.where("crosswalk", missing, place + f" is divided, and has no weights by {name}")
 
 
 def _decisions(found: _Faults) -> None:

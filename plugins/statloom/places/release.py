@@ -280,8 +280,9 @@ def take_in(
         "crosswalk": {
             "from_place_id": before,
             "to_place_id": ids,
+            "basis": "whole",
             "weight": "1.000000000",
-            "basis": "decision",
+            "weight_se": "0.000000",
             "quality": "exact",
             "note": there["change"].reindex(own).to_numpy(),
         },
