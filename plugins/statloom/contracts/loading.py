@@ -141,10 +141,8 @@ def build(data: dict, *, path: str = "", sha256: str = "") -> model.Contract:
         title=MappingProxyType(data["title"]),
         connector=model.Connector(**_frozen(connector)),
         format=_format(data["format"]),
-        columns=MappingProxyType(
-            {name: model.Column(name, **_frozen(column)) for name, column in data["columns"].items()}
-        ),
-        key=tuple(data["key"]),
+        columns=_columns(data),
+        key=tuple(data.get("key", ())),
         place=model.Place(**data["place"]),
         period=model.Period(**data["period"]),
         series=tuple(_series(series) for series in data.get("series", [])),
@@ -152,6 +150,7 @@ def build(data: dict, *, path: str = "", sha256: str = "") -> model.Contract:
         tolerance=model.Tolerance(**data.get("tolerance", {})),
         disclosure=model.Disclosure(**data.get("disclosure", {})),
         estimation=_estimation(data.get("estimation")),
+        records=_records(data),
         path=path,
         sha256=sha256,
     )
@@ -171,6 +170,22 @@ def _frozen(mapping: dict) -> dict:
 
 def _texts(value) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
+def _columns(data: dict) -> MappingProxyType:
+    return MappingProxyType(
+        {name: model.Column(name, **_frozen(column)) for name, column in data["columns"].items()}
+    )
+
+
+def _records(data: dict) -> MappingProxyType:
+    """Return the records of microdata; of other contracts, none."""
+    if "estimation" not in data and "tabulation" not in data:
+        return MappingProxyType({})
+    declared = data.get("records") or {model.UNIT: {"key": data.get("key", [])}}
+    return MappingProxyType(
+        {name: model.Record(name, **_frozen(record)) for name, record in declared.items()}
+    )
 
 
 def _format(data: dict) -> model.Format:
@@ -205,4 +220,5 @@ def _estimation(data: dict | None) -> model.Estimation | None:
             model.Estimand(**{**estimand, "category": _texts(estimand.get("category"))})
             for estimand in data["estimands"]
         ),
+        record=data.get("record"),
     )

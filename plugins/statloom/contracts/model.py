@@ -23,7 +23,9 @@ TOTAL = "_T"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a delivery. ``values``: for place_level, the source's word → level."""
+    """One column of a delivery. ``values``: for place_level, the source's word → level; ``codes``: for
+    microdata, code in the file → category.
+    """
 
     name: str
     role: str
@@ -39,11 +41,24 @@ class Column:
     required: bool = True
     optional: bool = False
     date_format: str | None = None
+    record: str | None = None
+    codes: Mapping[str, str] | None = None
+    pseudonymise: bool = False
 
     @property
     def kept(self) -> bool:
         """True when the column's values may be written anywhere."""
         return self.role not in DROPPED_ROLES
+
+    @property
+    def in_vault(self) -> bool:
+        """True when the vault has the column: its values, or keyed hashes of them."""
+        return self.kept or self.pseudonymise
+
+    @property
+    def vault_type(self) -> str:
+        """The contract type of the column in the vault; a keyed hash is text."""
+        return "text" if self.pseudonymise else self.type
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,7 @@ class Connector:
 
     type: str
     url: str | None = None
+    beside: tuple[str, ...] = ()
     connection: str | None = None
     data_set: str | None = None
     period: tuple[str, ...] = ()
@@ -90,6 +106,7 @@ class Format:
     null_values: tuple[str, ...] = ()
     rename: Mapping[str, str] = field(default_factory=dict)
     unpivot: Unpivot | None = None
+    value_sets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -150,9 +167,39 @@ class Defect:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Share of rows (0 to 0.5) that may be unreadable."""
+    """Shares of rows (0 to 0.5) that may be unreadable; of microdata, also that may be otherwise at fault."""
 
     unreadable_rows: float = 0.0
+    out_of_code_list: float = 0.0
+    duplicate_keys: float = 0.0
+    orphans: float = 0.0
+    missing: float = 0.0
+    out_of_range: float = 0.0
+
+
+UNIT = "unit"
+"""Name of the record of microdata that have one type of record only."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One type of record of microdata. ``key``: the columns that identify a row within its parent;
+    ``required``: each row of the parent has at least one; ``record``, ``file`` and ``sheet``: where the
+    delivery has it (record of a CSPro dictionary, pattern of a file's name, sheet of a workbook).
+    """
+
+    name: str
+    parent: str | None = None
+    key: tuple[str, ...] = ()
+    required: bool = True
+    record: str | None = None
+    file: str | None = None
+    sheet: str | None = None
+
+    @property
+    def number(self) -> str:
+        """The vault's column with the running number of the record's rows."""
+        return f"_{self.name}"
 
 
 @dataclass(frozen=True)
@@ -181,18 +228,21 @@ class Estimand:
     interval: str | None = None
     multiplier: float = 1.0
     unit: str | None = None
+    record: str | None = None
 
 
 @dataclass(frozen=True)
 class Estimation:
     """Microdata of a survey and its tables of estimates.
 
-    ``design``: as `statloom.microdata.survey.Design` has it.
+    ``design``: as `statloom.microdata.survey.Design` has it; ``record``: whose rows are the cases, unless an
+    estimand says otherwise (default: the first record).
     """
 
     design: Mapping[str, Any]
     domains: tuple[tuple[str, ...], ...]
     estimands: tuple[Estimand, ...]
+    record: str | None = None
 
 
 @dataclass(frozen=True)
@@ -224,8 +274,40 @@ class Contract:
     tolerance: Tolerance = field(default_factory=Tolerance)
     disclosure: Disclosure = field(default_factory=Disclosure)
     estimation: Estimation | None = None
+    tabulation: Any = None
+    records: Mapping[str, Record] = field(default_factory=dict)
     path: str = ""
     sha256: str = ""
+
+    @property
+    def microdata(self) -> bool:
+        """True when the deliveries hold unit records, which never enter PostgreSQL."""
+        return self.estimation is not None or self.tabulation is not None
+
+    def lineage(self, record: str) -> tuple[str, ...]:
+        """Return ``record`` and the records above it, the nearest first."""
+        names = [record]
+        while (parent := self.records[names[-1]].parent) is not None:
+            names.append(parent)
+        return tuple(names)
+
+    def whole_key(self, record: str) -> tuple[str, ...]:
+        """Return the columns that identify a row of ``record`` in a delivery: its parents' keys first."""
+        names = [name for each in reversed(self.lineage(record)) for name in self.records[each].key]
+        return tuple(dict.fromkeys(names))
+
+    def own(self, record: str) -> dict[str, Column]:
+        """Return the columns that are declared for ``record``, also those that are dropped."""
+        return {name: column for name, column in self.columns.items() if column.record in (record, None)}
+
+    def visible(self, record: str) -> dict[str, Column]:
+        """Return the columns in the vault of ``record`` and the records above it, its own first."""
+        return {
+            name: column
+            for each in self.lineage(record)
+            for name, column in self.own(each).items()
+            if column.in_vault
+        }
 
     def named(self, role: str) -> tuple[str, ...]:
         """Return the names of the raw table's columns of ``role``, in the contract's order."""

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
+from statloom.contracts import records
 from statloom.contracts.source_text import Path_
+from statloom.contracts.suggestion import suggestion as _suggestion
 
 Problem = tuple[Path_, str]
 
@@ -86,13 +88,6 @@ def _quote_hint(value, rule) -> str:
     return ' (write it in quotes: "…")' if rule == "string" and isinstance(value, int | float) else ""
 
 
-def _suggestion(word, known) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(str(word), [str(k) for k in known], 1, 0.7)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
 def cross_problems(data: dict, file_name: str) -> list[Problem]:
     """Return what does not fit together in ``data``, which satisfies the schema.
 
@@ -101,6 +96,7 @@ def cross_problems(data: dict, file_name: str) -> list[Problem]:
     return [
         *_names(data, file_name),
         *_columns(data),
+        *records.problems(data),
         *_place(data),
         *_period(data),
         *_series(data),
@@ -110,6 +106,11 @@ def cross_problems(data: dict, file_name: str) -> list[Problem]:
     ]
 
 
+def microdata(data: dict) -> bool:
+    """Say whether the mapping ``data`` declares microdata."""
+    return records.microdata(data)
+
+
 def _with_role(data: dict, *roles: str) -> list[str]:
     return [name for name, column in data["columns"].items() if column["role"] in roles]
 
@@ -117,11 +118,13 @@ def _with_role(data: dict, *roles: str) -> list[str]:
 def _names(data: dict, file_name: str) -> Iterator[Problem]:
     if data["source"] != file_name:
         yield ("source",), f"{data['source']!r} differs from the file's name {file_name!r}"
-    for i, name in enumerate(data["key"]):
+    if "key" not in data and "records" not in data:
+        yield (), "'key' is missing"
+    for i, name in enumerate(data.get("key", [])):
         column = data["columns"].get(name)
         if column is None:
             yield ("key", i), f"no column {name!r}{_suggestion(name, data['columns'])}"
-        elif column["role"] in ("personal_identifier", "ignored") and not data.get("estimation"):
+        elif column["role"] in ("personal_identifier", "ignored") and not microdata(data):
             yield ("key", i), f"column {name!r} is dropped ({column['role']}): it cannot identify a row"
         elif column.get("optional"):
             yield ("key", i), f"column {name!r} is optional: it cannot identify a row"
@@ -151,26 +154,26 @@ def _columns(data: dict) -> Iterator[Problem]:
             yield (*path, "date_format"), "only a date has a date_format"
     for role in ("place_level", "place_code", "place_name", "place_parent", "period", "weight"):
         found = _with_role(data, role)
-        if len(found) > 1 and not (data.get("estimation") and role.startswith("place_")):
+        if len(found) > 1 and not (microdata(data) and role.startswith("place_")):
             yield ("columns", found[1]), f"a second column of role {role}, beside {found[0]!r}"
     for role in ("standard_error", "respondents"):
         found = _with_role(data, role)
         if len(found) > 1:
             yield ("columns", found[1]), f"a second column of role {role}, beside {found[0]!r}"
-        if found and len(_with_role(data, "measure")) != 1 and not data.get("estimation"):
+        if found and len(_with_role(data, "measure")) != 1 and not microdata(data):
             yield ("columns", found[0]), f"a {role} belongs to one measure; this contract has another number"
-    if not data.get("estimation") and not _with_role(data, "measure"):
+    if not microdata(data) and not _with_role(data, "measure"):
         yield ("columns",), "no column has the role measure"
 
 
 def _place(data: dict) -> Iterator[Problem]:
     place = data["place"]
     level = _with_role(data, "place_level")
-    if data.get("estimation"):
+    if microdata(data):
         for name in _with_role(data, "place_code"):
             if "level" not in data["columns"][name]:
                 yield ("columns", name), "a place code of microdata needs 'level'"
-        if "code" not in place and [] in data["estimation"]["domains"]:
+        if "code" not in place and [] in data.get("estimation", {}).get("domains", []):
             yield ("place",), "the domain [] (the nation) needs 'code', the nation's code in the scheme"
         return
     if not level and "level" not in place:
@@ -302,7 +305,7 @@ def _estimation(data: dict) -> Iterator[Problem]:
     estimation, columns = data.get("estimation"), data["columns"]
     if not estimation:
         weights = _with_role(data, "weight", "stratum", "psu")
-        if data["kind"] == "survey" and weights:
+        if data["kind"] == "survey" and weights and not microdata(data):
             yield ("columns", weights[0]), "microdata of a survey need 'estimation'"
         return
     if data["kind"] != "survey":
