@@ -16,7 +16,7 @@ run: setup  ## run the whole pipeline on the demo country and print where everyt
 	@$(BIN)/statloom run
 
 test: setup  ## run all tests (TESTS=tests/places for a part)
-	@$(BIN)/pytest $(TESTS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 lint: setup  ## check style, contracts, generated files and docker-compose.yml
 	$(BIN)/ruff check .

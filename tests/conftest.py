@@ -40,6 +40,18 @@ UNSAFE_BUT_FAST = {
 _numbers = itertools.count(1)
 
 
+# Most of their time is waiting for Airflow, so they begin first and the others run beside them.
+_FIRST = settings_module.PROJECT / "tests" / "end_to_end"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests stay in one process of pytest-xdist; so do all of tests/end_to_end, which share a run."""
+    items.sort(key=lambda item: _FIRST not in item.path.parents)
+    for item in items:
+        together = _FIRST if _FIRST in item.path.parents else item.path
+        item.add_marker(pytest.mark.xdist_group(str(together)))
+
+
 @pytest.fixture(autouse=True)
 def _own_state(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test touches the state or the servers of the person who runs the tests."""
