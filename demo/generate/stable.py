@@ -35,3 +35,15 @@ def write_workbook(path: Path, workbook) -> None:
             entry.external_attr = 0o600 << 16
             target.writestr(entry, content, compresslevel=9)
     path.write_bytes(buffer.getvalue())
+
+
+def write_zip(path: Path, contents: dict[str, bytes]) -> None:
+    """Write `contents` (name: bytes) to `path` as a zip file whose times are fixed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in contents.items():
+            entry = zipfile.ZipInfo(name, ZIP_EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            target.writestr(entry, content, compresslevel=9)
+    path.write_bytes(buffer.getvalue())

@@ -219,4 +219,6 @@ def test_the_notes_name_every_delivery_and_no_other():
         if line.startswith("| `") and "/" in line.split("`")[1]
     }
     assert files <= named
-    assert {name for name in named if (DELIVERIES / name).suffix in (".csv", ".gz", ".xlsx", ".dta")} == files
+    assert {
+        name for name in named if (DELIVERIES / name).suffix in (".csv", ".gz", ".xlsx", ".dta", ".zip")
+    } == files
