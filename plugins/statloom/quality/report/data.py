@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine
 
 from statloom import contracts
-
-Rows = list[dict[str, Any]]
+from statloom.quality.report.reading import Reader, Rows
 
 _SOURCES = """
     with newest_fetch as (
@@ -72,7 +71,7 @@ def collect(engine: Engine) -> dict[str, Any]:
     agreement, place_method, data_gaps``. Parts not built yet (before the first warehouse run) are empty.
     """
     with engine.connect() as connection:
-        read = _Reader(connection)
+        read = Reader(connection)
         gates = _gates(read)
         sources = _sources(read, gates)
         return {
@@ -98,7 +97,8 @@ def collect(engine: Engine) -> dict[str, Any]:
                 "select * from quality.quarantine order by source_id, stage, rows desc", "quality.quarantine"
             ),
             "agreement": read.rows(
-                "select * from quality.place_agreement order by abs(difference) desc limit 500",
+                "select *, difference / nullif(abs(reported), 0) as relative from quality.place_agreement"
+                " order by abs(difference) desc limit 500",
                 "quality.place_agreement",
             ),
             "place_method": read.rows(
@@ -109,23 +109,7 @@ def collect(engine: Engine) -> dict[str, Any]:
         }
 
 
-class _Reader:
-    """Reads rows as dictionaries; a query on a relation that is not built yet gives none."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-
-    def rows(self, query: str, relation: str | None = None) -> Rows:
-        if relation and self.connection.scalar(text("select to_regclass(:name)"), {"name": relation}) is None:
-            return []
-        return [dict(row) for row in self.connection.execute(text(query)).mappings()]
-
-    def one(self, query: str, otherwise: dict[str, Any] | None = None) -> dict[str, Any]:
-        rows = self.rows(query)
-        return rows[0] if rows else (otherwise or {})
-
-
-def _gates(read: _Reader) -> Rows:
+def _gates(read: Reader) -> Rows:
     """Return one entry a gate and subject: its newest run with results, and history (oldest first)."""
     results: dict[int, Rows] = {}
     for row in read.rows(_RESULTS):
@@ -142,7 +126,7 @@ def _gates(read: _Reader) -> Rows:
     return sorted(entries.values(), key=lambda entry: (order[entry["gate"]], entry["subject"]))
 
 
-def _sources(read: _Reader, gates: Rows) -> Rows:
+def _sources(read: Reader, gates: Rows) -> Rows:
     declared = contracts.load_all(broken=[])
     account = {
         row["source_id"]: row for row in read.rows("select * from quality.row_account", "quality.row_account")
@@ -193,7 +177,7 @@ def _state(row: dict[str, Any], gate: dict[str, Any] | None, age: int | None, ma
     return gate["state"] if gate else "good"
 
 
-def _data_gaps(read: _Reader) -> dict[str, Any]:
+def _data_gaps(read: Reader) -> dict[str, Any]:
     """Return a row for each series and level, with a cell for each period: None where there is no figure."""
     found = read.rows(
         """
