@@ -1,6 +1,8 @@
-"""Every method against frozen figures of R's survey package, and against R itself where it is installed."""
+"""Every method against frozen figures of R's survey package, and, with STATLOOM_ORACLES, against R itself."""
 
+import functools
 import json
+import os
 import shutil
 import subprocess
 
@@ -26,9 +28,22 @@ def data_of(case):
     return frame
 
 
+@functools.cache
+def estimates_of(case_name, options):
+    """All estimands of the case that have these options, in all their domains, in one call."""
+    case = next(case for case in freeze.cases() if case["case"] == case_name)
+    checks = [check for check in case["checks"] if json.dumps(check.get("options", {})) == options]
+    by = list({tuple(check.get("by", [])) for check in checks})
+    estimands = {json.dumps(check["estimand"]): check["estimand"] for check in checks}
+    named = [{**estimand, "name": name} for name, estimand in estimands.items()]
+    return estimate(data_of(case), case["design"], named, sorted(by), **json.loads(options))
+
+
 def figures_of(case, check):
-    by = [check.get("by", [])]
-    made = estimate(data_of(case), case["design"], [check["estimand"]], by, **check.get("options", {}))
+    made = estimates_of(case["case"], json.dumps(check.get("options", {})))
+    made = made[made["estimand"] == json.dumps(check["estimand"])]
+    for column in made.columns[made.columns.get_loc("df") + 1 :]:
+        made = made[made[column].notna() == (column in check.get("by", []))]
     return np.concatenate([made[column].to_numpy(dtype=float) for column in check["columns"]])
 
 
@@ -40,7 +55,10 @@ def test_as_r(case, check, key):
     np.testing.assert_allclose(figures_of(case, check), expected, rtol=tolerance, atol=0)
 
 
-@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
+@pytest.mark.skipif(
+    not os.environ.get("STATLOOM_ORACLES") or shutil.which("Rscript") is None,
+    reason="R is asked again when STATLOOM_ORACLES is set and it is installed",
+)
 def test_r_still_says_so():
     check = "quit(status = !(requireNamespace('survey') && requireNamespace('MASS')))"
     if subprocess.run(["Rscript", "-e", check], capture_output=True, check=False).returncode:

@@ -226,7 +226,9 @@ def test_refuses_replicates_that_cannot_be(survey):
         design(replicates=Replicates("jkn", columns=("r1", "weight"))),
     )
     survey.loc[survey["psu"] == 0, "stratum"] = 9
-    plan = Design("weight", strata="stratum", psu="psu", lonely_psu="remove", replicates=Replicates("jkn"))
+    plan = Design(
+        "weight", strata="stratum", psu="psu", lonely_psu="remove", replicates=Replicates("bootstrap")
+    )
     refused(survey, "a stratum has one PSU; replicates cannot be made", plan)
 
 

@@ -17,18 +17,22 @@ from statloom.microdata.survey.uncertainty import Uncertainty
 class MeasureSums:
     """Sums of one measure over the cases for which it is known.
 
-    ``values``: one array over base cells for each of its expressions, sum of w y. ``weight``, ``count``: sum
-    of w, number of cases; shared with the other measures as long as none is missing. ``pivot``: what is taken
-    from y before squaring. ``squares``: over combinations of domain columns, sums of w (y - pivot)^2; for a
-    ratio of w y^2, w y x, w x^2. ``extra``: what a calibration or given replicates need, of the numerator and
-    of the denominator, (2, combinations, m).
+    ``values``: one array over base cells for each of its expressions, sum of w y; of a mean or a ratio the
+    first is the sum of w (y - pivot x), x = 1 for a mean. ``weight``, ``count``: sum of w, number of cases;
+    shared with the other measures as long as none is missing. ``pivot``: over combinations of domain columns,
+    None for shares. ``squares``: over combinations, with e = y - pivot x, sums of w e^2, w e x, w x^2 (the
+    last for ratios only; x = 1 for a total too). ``extra``: what a calibration or given replicates need, of
+    the numerator and of the denominator, (2, combinations, m).
+
+    A pivot near the values of its combination keeps the digits of deviations that are small beside the
+    values: years, prices, a ratio that hardly varies.
     """
 
     values: list[np.ndarray]
     weight: np.ndarray
     count: np.ndarray
     own: bool = False
-    pivot: float | None = None
+    pivot: np.ndarray | None = None
     squares: list[np.ndarray] = field(default_factory=list)
     extra: np.ndarray | None = None
 
@@ -48,19 +52,28 @@ def collapse(source: Source, uncertainty: Uncertainty, targets: Sequence[Target]
     ]
     for target, made in zip(targets, sums, strict=True):
         if not target.is_share:
-            made.squares = [np.zeros(domains.combinations) for _ in range(2 * len(made.values) - 1)]
+            made.pivot = np.full(domains.combinations, np.nan)
+            made.squares = [np.zeros(domains.combinations) for _ in range(len(made.values) + 1)]
     extra = np.zeros((2 * len(targets), domains.combinations, extra_size)) if extra_size else None
     if extra is not None:
         for place, made in enumerate(sums):
             made.extra = extra[2 * place : 2 * place + 2]
     expressions = list(dict.fromkeys(sql for target in targets for sql in target.measure.sql))
     place = {sql: at for at, sql in enumerate(expressions)}
+    # A condition is true, false or NULL, never infinite.
+    conditions = [False] * len(expressions)
+    for target in targets:
+        if target.condition and len(target.measure.values) == 1:
+            conditions[place[target.measure.sql[0]]] = True
     stop = 0
-    for start, stop, columns in source.blocks(expressions):
+    for start, stop, columns, without_null in source.blocks(expressions):
         cells, local = np.unique(domains.cell[start:stop], return_inverse=True)
         block = _block(weight[start:stop], cells, local, domains)
         w_cells, n_cells = np.bincount(local, weights=block.weight), np.bincount(local).astype(float)
-        finite = [bool(np.isfinite(column.sum())) for column in columns]
+        finite = [
+            whole if condition else bool(np.isfinite(column.sum()))
+            for column, whole, condition in zip(columns, without_null, conditions, strict=True)
+        ]
         wide: list[np.ndarray] = []
         # Before the shared sums move on: a measure with its first missing value starts from what they were.
         for target, made in zip(targets, sums, strict=True):
@@ -81,7 +94,10 @@ def collapse(source: Source, uncertainty: Uncertainty, targets: Sequence[Target]
                     values = [np.where(known, value, 0.0) for value in values]
             if target.is_share and not target.condition:
                 _refuse_other_than_0_and_1(values[0], target.name, start)
-            _add(made, values, known, block)
+            if not target.is_share:
+                values[0] = _about_pivot(made, target, values, known, block)
+            for total, value in zip(made.values, values, strict=True):
+                total[cells] += block.adder @ value
             if extra is not None:
                 below = values[1] if len(values) == 2 else np.ones(stop - start) if known is None else known
                 wide += [values[0], below]
@@ -89,6 +105,9 @@ def collapse(source: Source, uncertainty: Uncertainty, targets: Sequence[Target]
             uncertainty.add_extra(extra, start, stop, block.combinations, np.stack(wide, axis=1))
         weight_all[cells] += w_cells
         count_all[cells] += n_cells
+    for made in sums:
+        if made.pivot is not None:
+            made.pivot[np.isnan(made.pivot)] = 0.0
     if stop != len(weight):
         raise SurveyError(f"{source.name}: changed while it was read: {len(weight)} rows, then {stop}")
     return sums
@@ -132,20 +151,30 @@ def _refuse_other_than_0_and_1(value: np.ndarray, name: str, start: int) -> None
         )
 
 
-def _add(made: MeasureSums, values: list[np.ndarray], known: np.ndarray | None, block: _Block) -> None:
-    for total, value in zip(made.values, values, strict=True):
-        total[block.cells] += block.adder @ value
-    if not made.squares:
-        return
-    if len(values) == 1:
-        if made.pivot is None:
-            made.pivot = float(values[0].sum() / max(1, len(values[0]) if known is None else known.sum()))
-        deviation = values[0] - made.pivot
-        products = [block.weight * deviation**2]
-        if known is not None:
-            products[0][~known] = 0.0
-    else:
-        y, x = values
-        products = [block.weight * y * y, block.weight * y * x, block.weight * x * x]
+def _about_pivot(
+    made: MeasureSums, target: Target, values: list[np.ndarray], known: np.ndarray | None, block: _Block
+) -> np.ndarray:
+    """Add to the squares; return what is to be summed: y - pivot x, and y itself for a total."""
+    y, x = values[0], values[1] if len(values) == 2 else None
+    new = np.isnan(made.pivot[block.combinations])
+    if known is not None:
+        new &= known
+    if new.any():
+        among = block.combinations[new]
+        bottom = np.bincount(among, weights=None if x is None else x[new], minlength=block.size)
+        top = np.bincount(among, weights=y[new], minlength=block.size)
+        seen = np.bincount(among, minlength=block.size) > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pivot = top / bottom
+        made.pivot[seen] = np.where(np.isfinite(pivot), pivot, 0.0)[seen]
+    at = made.pivot[block.combinations]
+    deviation = y - (at if x is None else at * x)
+    if known is not None:
+        deviation[~known] = 0.0
+    weighted = block.weight * deviation
+    products = [weighted * deviation, weighted if x is None else weighted * x]
+    if x is not None:
+        products.append(block.weight * x * x)
     for total, product in zip(made.squares, products, strict=True):
         total += np.bincount(block.combinations, weights=product, minlength=block.size)
+    return y if target.estimand.type == "total" else deviation

@@ -111,7 +111,9 @@ class Design:
     the usual approximation for sampling with probability proportional to size. ``nest``: numbers of PSUs
     begin anew in each stratum. ``lonely_psu``: what a stratum with one PSU does: ``fail``, ``remove`` or
     ``certainty`` (adds nothing), ``adjust`` (its total is taken about zero, not about the stratum's mean),
-    ``average`` (adds what the other strata add on average). ``replicates``: variance by replication.
+    ``average`` (adds what the other strata add on average). ``lonely_in_domain``: ``adjust`` and ``average``
+    also where only the domain has a single unit in a stratum (R's ``survey.adjust.domain.lonely``).
+    ``replicates``: variance by replication.
     ``calibration``: one or several, in turn.
     """
 
@@ -121,6 +123,7 @@ class Design:
     fpc: tuple[str, ...] = ()
     nest: bool = False
     lonely_psu: str = "fail"
+    lonely_in_domain: bool = False
     replicates: Replicates | None = None
     calibration: tuple[Calibration, ...] = field(default=())
 

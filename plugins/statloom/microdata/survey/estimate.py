@@ -84,7 +84,7 @@ def estimate(
         table = source.table(_frame_columns(design, domain_columns))
         structure = build_structure(design, table)
         domains = domain_module.build(structure, table, by)
-        uncertainty = weigh(design, source, table, structure, domains)
+        uncertainty = weigh(design, source, table, structure, domains, degrees_of_freedom == "domain")
         del table
         results = _Results(chosen, domains, uncertainty.df, level, degrees_of_freedom)
         replaced = design_effect == "with_replacement"

@@ -184,17 +184,24 @@ class _Parser:
         return items
 
     def _sum(self) -> str:
-        return self._chain(self._product, "+", "-")
+        return self._arithmetic(self._product, "+", "-")
 
     def _product(self) -> str:
-        return self._chain(self._signed, "*", "/", "%")
+        return self._arithmetic(self._signed, "*", "/", "%")
+
+    def _arithmetic(self, operand: Callable[[], str], *operators: str) -> str:
+        sql = operand()
+        while operator := self._take(*operators):
+            # In DOUBLE: a column of small integers would overflow, 100 * 2 is none of its type.
+            sql = f"(1e0 * {sql} {operator} {operand()})"
+        return sql
 
     def _signed(self) -> str:
         negative = False
         while sign := self._take("-", "+"):
             negative ^= sign == "-"
         sql = self._primary()
-        return f"(- {sql})" if negative else sql
+        return f"(-1e0 * {sql})" if negative else sql
 
     def _primary(self) -> str:
         kind, value = self._peek()

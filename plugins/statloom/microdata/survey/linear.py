@@ -24,7 +24,6 @@ import numpy as np
 
 from statloom.microdata.survey.collapse import MeasureSums
 from statloom.microdata.survey.domains import Cells, Partition
-from statloom.microdata.survey.structure import Structure
 from statloom.microdata.survey.uncertainty import Totals, Uncertainty
 
 
@@ -53,9 +52,13 @@ def estimate_linear(
 ) -> Estimates:
     """Return the estimates of ``types[k]`` from the sums of measure k, for every domain of the partition."""
     cells = partition.cells
-    numerator = cells.gather(np.stack([made.values[0] for made in sums]))
     own = np.array([made.own for made in sums])
     weight, count = (_over_cells(cells, sums, own, name) for name in ("weight", "count"))
+    shares = _shares(uncertainty, partition, sums)
+    pivot = np.stack(
+        [_pivot(partition, made, share) for made, share in zip(sums, shares, strict=True)], axis=1
+    )
+    numerator = cells.gather(np.stack(_numerators(uncertainty, partition, sums, types, pivot)))
     denominator = weight.copy()
     for place, made in enumerate(sums):
         if types[place] == "ratio":
@@ -69,17 +72,70 @@ def estimate_linear(
     cases, population = np.add.reduceat(count, starts, axis=0), np.add.reduceat(weight, starts, axis=0)
     is_total = np.array([kind == "total" for kind in types])
     with np.errstate(divide="ignore", invalid="ignore"):
-        estimate = np.where(is_total, total, total / below)
+        # Of means and ratios: from the pivot.
+        centred = np.where(is_total, total, total / below)
+    estimate = np.where(is_total, total, pivot + centred)
     present = count > 0
-    extra = _extra(partition, sums, types)
+    extra = _extra(partition, sums, types, pivot)
     totals = Totals(numerator, denominator, is_total, *extra)
-    made_variance = uncertainty.ratio_variance(partition, totals, estimate, below, present)
-    n_psu, domain_df = reached(uncertainty.structure, domain, cells.leaf, present)
-    ratio = np.where(is_total, 0.0, estimate)
-    deff = _design_effect(
-        partition, sums, types, made_variance, ratio, total, population, below, cases, with_replacement
-    )
+    made_variance = uncertainty.ratio_variance(partition, totals, centred, below, present)
+    n_psu, domain_df = uncertainty.reached(partition, present)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre = np.where(is_total, total / population, estimate)
+    squares = _squares(partition, sums, shares, centre, total)
+    deff = _design_effect(types, made_variance, squares, population, below, cases, with_replacement)
     return Estimates(estimate, made_variance, deff, cases, n_psu, domain_df)
+
+
+def _shares(
+    uncertainty: Uncertainty, partition: Partition, sums: Sequence[MeasureSums]
+) -> list[np.ndarray | None]:
+    """Return the weights of combinations of domain columns, for each measure with a pivot."""
+    combination, size = uncertainty.domains.combination, len(partition.of_combination)
+    shared, made_shares = None, []
+    for made in sums:
+        if made.pivot is None:
+            made_shares.append(None)
+        elif made.own:
+            made_shares.append(np.bincount(combination, weights=made.weight, minlength=size))
+        else:
+            if shared is None:
+                shared = np.bincount(combination, weights=made.weight, minlength=size)
+            made_shares.append(shared)
+    return made_shares
+
+
+def _pivot(partition: Partition, made: MeasureSums, share: np.ndarray | None) -> np.ndarray:
+    """Return a value near those of each domain, (D,): the mean of its combinations' pivots; 0 for shares."""
+    if made.pivot is None:
+        return np.zeros(partition.domains)
+    inside = (partition.of_combination >= 0) & (share > 0)
+    domain = partition.of_combination[inside]
+    top = np.bincount(domain, weights=(share * made.pivot)[inside], minlength=partition.domains)
+    bottom = np.bincount(domain, weights=share[inside], minlength=partition.domains)
+    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+
+
+def _numerators(
+    uncertainty: Uncertainty,
+    partition: Partition,
+    sums: Sequence[MeasureSums],
+    types: Sequence[str],
+    pivot: np.ndarray,
+) -> list[np.ndarray]:
+    """Return the sums of w (y - P x) over base cells, P the pivot of the cell's domain; of w y for totals and
+    shares.
+    """
+    combination = uncertainty.domains.combination
+    numerators = []
+    for place, made in enumerate(sums):
+        top = made.values[0]
+        if made.pivot is not None and types[place] != "total":
+            apart = made.pivot - pivot[partition.of_combination, place]
+            if apart.any():
+                top = top + apart[combination] * (made.values[1] if types[place] == "ratio" else made.weight)
+        numerators.append(top)
+    return numerators
 
 
 def _over_cells(cells: Cells, sums: Sequence[MeasureSums], own: np.ndarray, name: str) -> np.ndarray:
@@ -94,7 +150,7 @@ def _over_cells(cells: Cells, sums: Sequence[MeasureSums], own: np.ndarray, name
 
 
 def _extra(
-    partition: Partition, sums: Sequence[MeasureSums], types: Sequence[str]
+    partition: Partition, sums: Sequence[MeasureSums], types: Sequence[str], pivot: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the extra sums of numerators and denominators over the domains, (K, D, m) each."""
     if sums[0].extra is None:
@@ -104,70 +160,55 @@ def _extra(
     inside = inside[np.argsort(domain[inside], kind="stable")]
     starts = np.searchsorted(domain[inside], np.arange(partition.domains))
     tops, bottoms = [], []
-    for made, kind in zip(sums, types, strict=True):
-        over = np.add.reduceat(made.extra[:, inside], starts, axis=1)
-        tops.append(over[0])
-        bottoms.append(np.zeros_like(over[0]) if kind == "total" else over[1])
+    for place, (made, kind) in enumerate(zip(sums, types, strict=True)):
+        top, bottom = made.extra[:, inside]
+        if made.pivot is not None and kind != "total":
+            top = top + (made.pivot[inside] - pivot[domain[inside], place])[:, None] * bottom
+        tops.append(np.add.reduceat(top, starts, axis=0))
+        bottoms.append(
+            np.zeros_like(tops[-1]) if kind == "total" else np.add.reduceat(bottom, starts, axis=0)
+        )
     return np.stack(tops), np.stack(bottoms)
 
 
-def reached(
-    structure: Structure, domain: np.ndarray, leaf: np.ndarray, present: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many PSUs have a case of each domain, and that number less the number of their strata, (D,
-    K) each.
-    """
-    stage = structure.stages[0]
-    unit = stage.unit[leaf]
-    starts = np.flatnonzero(np.append(True, (domain[1:] != domain[:-1]) | (unit[1:] != unit[:-1])))
-    seen = np.logical_or.reduceat(present, starts, axis=0)
-    domain, stratum = domain[starts], stage.stratum[unit[starts]]
-    first = np.flatnonzero(np.append(True, domain[1:] != domain[:-1]))
-    units = np.add.reduceat(seen.astype(float), first, axis=0)
-    starts = np.flatnonzero(np.append(True, (domain[1:] != domain[:-1]) | (stratum[1:] != stratum[:-1])))
-    seen, domain = np.logical_or.reduceat(seen, starts, axis=0), domain[starts]
-    first = np.flatnonzero(np.append(True, domain[1:] != domain[:-1]))
-    return units, units - np.add.reduceat(seen.astype(float), first, axis=0)
+def _squares(
+    partition: Partition,
+    sums: Sequence[MeasureSums],
+    shares: Sequence[np.ndarray | None],
+    centre: np.ndarray,
+    total: np.ndarray,
+) -> np.ndarray:
+    """Return the sums of w (y - R x)^2 over the domains, (D, K); ``centre``: R, the mean for a total."""
+    inside = partition.of_combination >= 0
+    domain = partition.of_combination[inside]
+    squares = np.empty_like(total)
+    for place, made in enumerate(sums):
+        if made.pivot is None:
+            squares[:, place] = total[:, place] * (1 - centre[:, place])
+            continue
+        apart = made.pivot[inside] - centre[domain, place]
+        of_e, of_both = (part[inside] for part in made.squares[:2])
+        of_x = (made.squares[2] if len(made.squares) == 3 else shares[place])[inside]
+        whole = of_e + 2 * apart * of_both + apart**2 * of_x
+        squares[:, place] = np.bincount(domain, weights=whole, minlength=partition.domains)
+    return squares
 
 
 def _design_effect(
-    partition: Partition,
-    sums: Sequence[MeasureSums],
     types: Sequence[str],
     made_variance: np.ndarray,
-    ratio: np.ndarray,
-    total: np.ndarray,
+    squares: np.ndarray,
     population: np.ndarray,
     below: np.ndarray,
     cases: np.ndarray,
     with_replacement: bool,
 ) -> np.ndarray:
-    inside = partition.of_combination >= 0
-    domain = partition.of_combination[inside]
-    squares = np.empty_like(total)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = total / population
-        for place, made in enumerate(sums):
-            products = [
-                np.bincount(domain, weights=part[inside], minlength=partition.domains)
-                for part in made.squares
-            ]
-            if types[place] == "ratio":
-                of_y, of_both, of_x = products
-                at = ratio[:, place]
-                squares[:, place] = of_y - 2 * at * of_both + at**2 * of_x
-            elif not products:
-                squares[:, place] = total[:, place] * (1 - mean[:, place])
-            else:
-                squares[:, place] = (
-                    products[0] - population[:, place] * (mean[:, place] - (made.pivot or 0.0)) ** 2
-                )
-        spread = squares / population * cases / (cases - 1)
-        simple = spread / cases
+        simple = squares / population / (cases - 1)
         if not with_replacement:
             simple = np.where(population < cases, np.nan, simple * (1 - cases / population))
         # What a unit's residual is divided by: nothing for a total, N for a mean, X for a ratio.
-        factor = np.empty_like(total)
+        factor = np.empty_like(squares)
         for place, kind in enumerate(types):
             factor[:, place] = population[:, place] / (1.0 if kind == "total" else below[:, place])
         return made_variance / (simple * factor**2)

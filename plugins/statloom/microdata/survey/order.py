@@ -34,7 +34,7 @@ from statloom.microdata.survey.domains import Partition
 from statloom.microdata.survey.errors import SurveyError
 from statloom.microdata.survey.estimand import Estimand
 from statloom.microdata.survey.interval import interval, quantile_t
-from statloom.microdata.survey.linear import Estimates, reached
+from statloom.microdata.survey.linear import Estimates
 from statloom.microdata.survey.quantile import sample_quantile
 from statloom.microdata.survey.uncertainty import Totals, Uncertainty
 
@@ -88,7 +88,7 @@ def estimate_order(
     weight = uncertainty.weight
     inside = cases.group >= 0
     present = np.bincount(cases.cell[inside], minlength=len(partition.cells.leaf))[:, None] > 0
-    n_psu, domain_df = reached(uncertainty.structure, partition.cells.domain, partition.cells.leaf, present)
+    n_psu, domain_df = uncertainty.reached(partition, present)
     n = np.diff(cases.bounds).astype(float)[:, None]
     if estimand.type == "quantile":
         return _quantile(

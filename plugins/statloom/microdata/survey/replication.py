@@ -88,8 +88,11 @@ def make(design: Design, structure: Structure) -> ReplicateSet:
     stratum, sampled, fraction = stage.stratum, stage.sampled, stage.fraction
     units, strata = len(stratum), len(sampled)
     lonely = (sampled == 1) & (fraction < WHOLE)
-    if lonely.any():
-        raise SurveyError("design, field replicates: a stratum has one PSU; replicates cannot be made")
+    if lonely.any() and (plan.method != "jkn" or structure.lonely_psu == "fail"):
+        raise SurveyError(
+            "design, field replicates: a stratum has one PSU; replicates cannot be made, except for jkn with "
+            "lonely_psu remove, certainty, adjust or average"
+        )
     made = {"jk1": units, "jkn": units, "brr": strata, "fay": strata}
     number = made.get(plan.method, plan.number)
     if units * number > _LARGEST_MATRIX:
@@ -109,9 +112,18 @@ def make(design: Design, structure: Structure) -> ReplicateSet:
                 stratum[:, None] == stratum[None, :], (sampled / (sampled - 1))[stratum][:, None], 1.0
             )
         np.fill_diagonal(factors, 0.0)
-        keep = np.flatnonzero(fraction[stratum] < WHOLE)
-        factors = factors[:, keep]
-        scale, rscales = 1.0, ((sampled - 1) / sampled * (1 - fraction))[stratum[keep]]
+        keep = (fraction < WHOLE)[stratum]
+        shares = (sampled - 1) / sampled * (1 - fraction)
+        if structure.lonely_psu == "adjust":
+            # Out is the whole stratum; as if the strata were the PSUs of a sample.
+            factors[:, lonely[stratum]] = strata / (strata - 1)
+            np.fill_diagonal(factors, 0.0)
+            shares[lonely] = (strata - 1) / strata
+        else:
+            keep &= ~lonely[stratum]
+        keep = np.flatnonzero(keep)
+        scale = units / len(keep) if structure.lonely_psu == "average" else 1.0
+        factors, rscales = factors[:, keep], shares[stratum[keep]]
     elif plan.method in ("brr", "fay"):
         rho = plan.rho if plan.method == "fay" else 0.0
         if not (sampled == 2).all():

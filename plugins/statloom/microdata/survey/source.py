@@ -124,9 +124,9 @@ class Source:
 
     def blocks(
         self, expressions: Sequence[str], rows: int = ROWS_PER_BLOCK
-    ) -> Iterator[tuple[int, int, list[np.ndarray]]]:
-        """Yield ``(first row, row after the last, values)``: one float64 array for each expression, NaN for
-        NULL.
+    ) -> Iterator[tuple[int, int, list[np.ndarray], list[bool]]]:
+        """Yield ``(first row, row after the last, values, without NULL)``: one float64 array for each
+        expression, NaN for NULL.
         """
         chosen = ", ".join(f"{expression} AS c{place}" for place, expression in enumerate(expressions))
         start = 0
@@ -144,14 +144,15 @@ class Source:
                     if not block.num_rows:
                         continue
                     stop = start + block.num_rows
-                    yield start, stop, [_floats(column) for column in block.columns]
+                    known = [column.null_count == 0 for column in block.columns]
+                    yield start, stop, [_floats(column) for column in block.columns], known
                     start = stop
         except (duckdb.Error, pa.ArrowInvalid, OSError) as error:
             raise SurveyError(f"{self.name}: {_first_line(error)}") from None
 
     def values(self, expression: str) -> np.ndarray:
         """Return one expression for all rows, float64, NaN for NULL."""
-        return np.concatenate([columns[0] for _, _, columns in self.blocks([expression])])
+        return np.concatenate([columns[0] for _, _, columns, _ in self.blocks([expression])])
 
     def check(self, expression: str, where: str) -> None:
         """Raise SurveyError beginning with ``where`` when ``expression`` cannot be computed for some row."""

@@ -36,13 +36,14 @@ class Structure:
 
     ``leaf``: row → unit of the last stage that adds variance; rows of one leaf are only ever summed.
     ``weight``: row → sampling weight (float64, above 0). ``stages``: from the first on. ``lonely_psu``: the
-    rule.
+    rule; ``lonely_in_domain``: it holds too where only the domain has one unit in a stratum.
     """
 
     leaf: np.ndarray
     weight: np.ndarray
     stages: tuple[Stage, ...]
     lonely_psu: str
+    lonely_in_domain: bool = False
 
     @property
     def leaves(self) -> int:
@@ -134,7 +135,13 @@ def build(design: Design, table: pa.Table) -> Structure:
         above = unit
     if design.weight is not None:
         weight = _weights(table, design.weight)
-    return Structure(leaf=leaf, weight=weight, stages=tuple(stages), lonely_psu=design.lonely_psu)
+    return Structure(
+        leaf=leaf,
+        weight=weight,
+        stages=tuple(stages),
+        lonely_psu=design.lonely_psu,
+        lonely_in_domain=design.lonely_in_domain,
+    )
 
 
 def _refine(codes: np.ndarray, finer: np.ndarray) -> np.ndarray:
@@ -250,7 +257,8 @@ def _refuse_lonely(
 ) -> None:
     lonely = (made.sampled == 1) & (made.fraction < WHOLE) & (made.factor > 0)
     if lonely.any():
-        labels = [_label(design, table, stage, int(row)) for row in rows_of_stratum[lonely][:5]]
+        rows = rows_of_stratum[lonely][:5]
+        labels = [f"{_label(design, table, stage, int(row))} (row {row + 1})" for row in rows]
         raise SurveyError(
             f"design, field lonely_psu: {lonely.sum()} strata have one sampling unit at stage {stage + 1}: "
             f"{'; '.join(labels)}{' …' if lonely.sum() > 5 else ''}; merge them, or choose "

@@ -8,6 +8,7 @@ import numpy as np
 
 from statloom.microdata.survey.calibration import Projection
 from statloom.microdata.survey.domains import Domains, Partition
+from statloom.microdata.survey.reach import ranks, reached
 from statloom.microdata.survey.replication import ReplicateSet
 from statloom.microdata.survey.structure import Structure
 from statloom.microdata.survey.variance import variance
@@ -36,7 +37,8 @@ class Totals:
 class Uncertainty:
     """Knows the sampling structure, the final weights, and how variance is estimated.
 
-    ``weight``: final weight of each row. ``df``: degrees of freedom of the design.
+    ``weight``: final weight of each row. ``df``: degrees of freedom of the design. ``own_ranks``: degrees of
+    freedom of a domain are asked for, which with replicates are the rank of its weights less one.
     """
 
     def __init__(
@@ -46,10 +48,21 @@ class Uncertainty:
         weight: np.ndarray,
         projection: Projection | None,
         replicates: ReplicateSet | None,
+        own_ranks: bool = False,
     ) -> None:
         self.structure, self.domains, self.weight = structure, domains, weight
         self.projection, self.replicates = projection, replicates
+        self.own_ranks = own_ranks
         self.df = float(structure.degrees_of_freedom if replicates is None else replicates.df)
+
+    def reached(self, partition: Partition, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the PSUs with a case of each domain, and the domain's degrees of freedom, (D, K) each."""
+        cells = partition.cells
+        n_psu, df = reached(self.structure, cells.domain, cells.leaf, present)
+        if self.own_ranks and self.replicates is not None:
+            group = partition.of_combination[self.domains.combination_of_row]
+            df = ranks(self.replicates, self.structure.leaf, partition, present, group)
+        return n_psu, df
 
     @property
     def extra_size(self) -> int:

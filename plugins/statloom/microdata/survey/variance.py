@@ -28,8 +28,8 @@ def variance(
 
     ``totals``: (cells, K), weighted totals of K linearised variables in the cell of ``domain`` and ``leaf``;
     cells sorted by both, every domain 0 … D-1 has at least one. ``present``: (cells, K), whether the cell
-    holds a case that counts; only the rule ``average`` asks which strata a domain reaches, and without it
-    takes all.
+    holds a case that counts; only the rule ``average`` asks which strata a domain reaches, and
+    ``lonely_in_domain`` which it reaches in one unit only; without it all count.
     """
     domains_at = _starts(domain)
     result = np.zeros((len(domains_at), totals.shape[1]))
@@ -47,6 +47,14 @@ def variance(
         with_cases = np.diff(np.append(groups, len(unit)))
         fraction = stage.fraction[stratum]
         lonely = (sampled == 1) & (fraction < WHOLE)
+        seen = None
+        if present is not None and structure.lonely_psu in ("adjust", "average"):
+            seen = np.add.reduceat(
+                np.add.reduceat(present.astype(float), starts, axis=0) > 0, groups, axis=0, dtype=float
+            )
+        alone = np.broadcast_to(lonely[:, None], (len(groups), totals.shape[1]))
+        if structure.lonely_in_domain and seen is not None:
+            alone = alone | ((seen == 1) & (fraction < WHOLE)[:, None])
         scale = np.where(
             fraction < WHOLE,
             stage.factor[stratum]
@@ -56,15 +64,14 @@ def variance(
         )
         mean = np.add.reduceat(of_unit, groups, axis=0) / sampled[:, None]
         if structure.lonely_psu == "adjust":
-            mean[lonely] = 0.0
+            mean[alone] = 0.0
         squares = np.add.reduceat((of_unit - mean[group_of_unit]) ** 2, groups, axis=0)
         squares += (sampled - with_cases)[:, None] * mean**2
         squares *= scale[:, None]
-        if structure.lonely_psu == "average" and lonely.any():
-            seen = None
-            if present is not None:
-                seen = np.add.reduceat(np.add.reduceat(present, starts, axis=0), groups, axis=0) > 0
-            squares = _averaged(squares, lonely, seen, domain_of_group, stage.parent[stratum])
+        if structure.lonely_psu == "average" and alone.any():
+            squares = _averaged(
+                squares, alone, None if seen is None else seen > 0, domain_of_group, stage.parent[stratum]
+            )
         result += np.add.reduceat(squares, _starts(domain_of_group), axis=0)
     return result
 
@@ -78,10 +85,10 @@ def _averaged(
     sets = _starts(domain, parent)
     sizes = np.diff(np.append(sets, len(domain)))
     all_strata = np.add.reduceat(seen.astype(float), sets, axis=0)
-    good_strata = np.add.reduceat((seen & ~lonely[:, None]).astype(float), sets, axis=0)
+    good_strata = np.add.reduceat((seen & ~lonely).astype(float), sets, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         inflation = np.where(all_strata > 0, all_strata / good_strata, 1.0)
-    squares = np.where(lonely[:, None], 0.0, squares) * np.repeat(
+    squares = np.where(lonely, 0.0, squares) * np.repeat(
         np.where(good_strata > 0, inflation, 1.0), sizes, axis=0
     )
     # No other stratum to take the mean of: the variance is unknown.

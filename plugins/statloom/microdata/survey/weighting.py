@@ -40,10 +40,15 @@ def calibration_columns(design: Design, columns: Sequence[str]) -> set[str]:
 
 
 def weigh(
-    design: Design, source: Source, table: pa.Table, structure: Structure, domains: Domains
+    design: Design,
+    source: Source,
+    table: pa.Table,
+    structure: Structure,
+    domains: Domains,
+    own_ranks: bool = False,
 ) -> Uncertainty:
     """Return final weights and the way to variance, from the sampling structure and the design's
-    declarations.
+    declarations; ``own_ranks`` as in `Uncertainty`.
     """
     prepared = [_prepare(plan, source) for plan in design.calibration]
     weight, projection = structure.weight, None
@@ -57,7 +62,7 @@ def weigh(
         replicates = replication.make(design, structure)
     if prepared:
         replicates = replication.calibrated(replicates, prepared, weight)
-    return Uncertainty(structure, domains, weight, None, replicates)
+    return Uncertainty(structure, domains, weight, None, replicates, own_ranks)
 
 
 def _given_weights(design: Design, source: Source) -> np.ndarray:
