@@ -256,7 +256,7 @@ def _crosswalk(found: _Faults) -> None:
     found.not_in("crosswalk", "basis", {"whole", *BASES}, "a basis of weights")
     found.not_in("crosswalk", "quality", QUALITIES, "a quality of weights")
     place, basis = crosswalk["from_place_id"], crosswalk["basis"]
-    vintage, target = (crosswalk[column].str.partition(":")[0] for column in ("from_place_id", "to_place_id"))
+    vintage, target = (crosswalk[column].str.split(":").str[0] for column in ("from_place_id", "to_place_id"))
     found.where("crosswalk", vintage == target, "a link between two places of one vintage, " + vintage)
     twice = crosswalk.duplicated(["from_place_id", "to_place_id", "basis"])
     found.where("crosswalk", twice, "the link is there twice")
