@@ -98,7 +98,7 @@ def test_poverty_and_inequality_of_the_survey(survey):
     assert ((made["estimate"] - made["truth"]).abs() / made["se"]).max() < 4
 
 
-SAMPLES, WARDS_A_STRATUM = 1000, 15
+SAMPLES, WARDS_A_STRATUM = 1000, 40
 
 
 @pytest.fixture(scope="module")
@@ -137,15 +137,20 @@ def wards(census_file):
 
 @pytest.fixture(scope="module")
 def samples(wards):
-    """1,000 samples, each 15 whole wards of each of 14 strata; all in one table, a sample a domain."""
+    """1,000 samples, each 40 whole wards of each of 14 strata; all in one table, a sample a domain.
+
+    Wards are drawn with probability proportional to their households, with replacement.
+    """
     generator = np.random.default_rng(1001)
     drawn = []
     for number, (_, members) in enumerate(wards.groupby("stratum")):
-        order = np.argsort(generator.random((SAMPLES, len(members))), axis=1)[:, :WARDS_A_STRATUM]
-        rows = members.iloc[order.ravel()].drop(columns="stratum").reset_index(drop=True)
-        sample = np.arange(SAMPLES).repeat(WARDS_A_STRATUM)
-        rows["sample"], rows["sample_stratum"], rows["listed"] = sample, 14 * sample + number, len(members)
-        drawn.append(rows)
+        share = (members["household_size_of"] / members["household_size_of"].sum()).to_numpy()
+        rows = generator.choice(len(members), SAMPLES * WARDS_A_STRATUM, p=share)
+        table = members.iloc[rows].drop(columns="stratum").reset_index(drop=True)
+        table["weight"] = 1 / (WARDS_A_STRATUM * share[rows])
+        table["sample"] = np.arange(SAMPLES).repeat(WARDS_A_STRATUM)
+        table["sample_stratum"] = 14 * table["sample"] + number
+        drawn.append(table)
     return pd.concat(drawn, ignore_index=True)
 
 
@@ -153,7 +158,7 @@ def samples(wards):
 def estimates(samples):
     names = [name for name in samples if f"{name}_of" in samples]
     estimands = [Estimand(name, "ratio", numerator=name, denominator=f"{name}_of") for name in names]
-    design = Design(None, strata="sample_stratum", fpc="listed")
+    design = Design("weight", strata="sample_stratum")
     return estimate(samples, design, estimands, by=[["sample"]], degrees_of_freedom="domain")
 
 
@@ -180,7 +185,7 @@ def test_the_sums_of_wards_estimate_what_their_persons_do(census_file, samples, 
     persons = persons.assign(woman=place < persons["women"])
     made = estimate(
         persons,
-        Design(None, strata="sample_stratum", psu="row", fpc="listed"),
+        Design("weight", strata="sample_stratum", psu="row"),
         [Estimand("women", "proportion", "woman")],
     )
     for column in ("estimate", "se", "ci_low", "ci_high"):
