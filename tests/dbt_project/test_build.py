@@ -13,6 +13,7 @@ pytestmark = pytest.mark.database
 
 MARTS = {
     "observation",
+    "former_observation",
     "indicator_series",
     "place_profile",
     "sdg_progress",
@@ -87,10 +88,16 @@ def test_nothing_is_written_into_the_project(built):
 
 
 FIRST_SHARE = (
-    "(cell_id, track_id, place_number) = (select cell_id, track_id, place_number from harmonised.cell_figure"
-    " where numerator is not null and place_number in (select to_place from harmonised.place_link"
-    " where from_place <> to_place) order by 1, 2, 3 limit 1)"
+    "(cell_id, track_id, place_number) = (select cell_id, track_id, place_number from harmonised.{table}"
+    " where numerator is not null order by 1, 2, 3 limit 1)"
 )
+
+
+def shift(table: str, by: str) -> str:
+    """SQL that makes the first numerator of a table of schema ``harmonised`` larger."""
+    return f"update harmonised.{table} set numerator = numerator + {by} where " + FIRST_SHARE.format(
+        table=table
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,8 +110,13 @@ FIRST_SHARE = (
         ),
         (
             "nothing_is_lost_when_carried",
-            f"update harmonised.cell_figure set numerator = numerator + 0.000000001 where {FIRST_SHARE}",
-            f"update harmonised.cell_figure set numerator = numerator - 0.000000001 where {FIRST_SHARE}",
+            shift("carried", "0.000000001"),
+            shift("carried", "-0.000000001"),
+        ),
+        (
+            "nothing_is_lost_when_rolled_up",
+            "update harmonised.roll_up set numerator = numerator + 1 where numerator > 0",
+            "update harmonised.roll_up set numerator = numerator - 1 where numerator > 0",
         ),
         (
             "weights_of_a_place_add_up_to_one",

@@ -90,7 +90,8 @@ def build_country(engine, *, units: int = 12, years: int = 2, factor: int = 1) -
             null::double precision as se, null::double precision as cv, null::double precision as ci_low,
             null::double precision as ci_high, null::bigint as n,
             case series_code when 'NP_POP' then 'census' else 'survey' end as source_id,
-            place_level as source_level, 'observed' as geo_method, 'A' as obs_status,
+            place_level as source_level, 'observed' as geo_method, 0::numeric as split_share,
+            0::double precision as geo_se, 'A' as obs_status,
             case when place_code = '101' then '=1+1, "x"' end as comment
         from (
             select s.series_code, s.sex, p.*, y.period,

@@ -1,19 +1,43 @@
--- Figures by category on today's places. Counts are shared out by weight; a rate without its parts, and a standard
--- error, only stay what they are where the place itself goes on (is_same).
+-- Figures on the places of other vintages, by the weights of the series' basis. Where the place itself goes on
+-- (is_same) everything stays as it was; elsewhere a rate, mean or index without its parts has no value, and no figure
+-- has a standard error.
 select
-    placed.category_id,
-    placed.track_id,
+    figure.cell_id,
+    figure.track_id,
     link.to_place as place_number,
-    link.is_same,
-    sum(placed.value * link.weight) as value,
-    case when link.is_same and count(*) = 1 then max(placed.se) end as se,
-    case when link.is_same and count(*) = 1 then max(placed.ci_low) end as ci_low,
-    case when link.is_same and count(*) = 1 then max(placed.ci_high) end as ci_high,
-    case when link.is_same then sum(placed.respondents) end as n
-from {{ ref('placed_row') }} as placed
-inner join {{ ref('place_link') }} as link on link.from_place = placed.place_number
-where
-    placed.value is not null
-    and placed.track_id is not null
-    and placed.category_id in (select category_id from {{ ref('category_link') }})
-group by placed.category_id, placed.track_id, link.to_place, link.is_same
+    true as is_same,
+    figure.is_additive,
+    figure.numerator,
+    figure.denominator,
+    figure.value,
+    figure.se,
+    figure.ci_low,
+    figure.ci_high,
+    figure.n
+from {{ ref('cell_figure') }} as figure
+inner join {{ ref('place_link') }} as link
+    on link.from_place = figure.place_number
+    and link.basis = figure.basis
+where link.is_same and link.from_place <> link.to_place
+
+union all
+
+select
+    figure.cell_id,
+    figure.track_id,
+    link.to_place,
+    false,
+    bool_and(figure.is_additive),
+    sum(figure.numerator * link.weight),
+    sum(figure.denominator * link.weight),
+    sum(figure.value * link.weight) filter (where figure.is_additive),
+    null,
+    null,
+    null,
+    null
+from {{ ref('cell_figure') }} as figure
+inner join {{ ref('place_link') }} as link
+    on link.from_place = figure.place_number
+    and link.basis = figure.basis
+where not link.is_same
+group by figure.cell_id, figure.track_id, link.to_place

@@ -1,19 +1,64 @@
--- Figures by series and breakdown on the places to which they were carried.
+-- Figures by series and breakdown on the places that reported them. What is no count, and stands in several rows, has
+-- no value: such rows cannot be added up.
+with added_up as (
+    select
+        link.cell_id,
+        placed.track_id,
+        placed.place_number,
+        count(*) as rows,
+        sum(placed.value) filter (where link.role = 'numerator') as numerator,
+        sum(placed.value) filter (where link.role = 'denominator') as denominator,
+        sum(placed.value) filter (where link.role = 'value') as value
+    from {{ ref('placed_row') }} as placed
+    inner join {{ ref('category_link') }} as link on link.category_id = placed.category_id
+    where placed.value is not null and placed.track_id is not null
+    group by link.cell_id, placed.track_id, placed.place_number
+),
+
+-- Few rows are sample estimates: they are not worth six more columns in the sum over all.
+estimated as (
+    select
+        link.cell_id,
+        placed.track_id,
+        placed.place_number,
+        max(placed.se) as se,
+        max(placed.ci_low) as ci_low,
+        max(placed.ci_high) as ci_high,
+        sum(placed.respondents) filter (where link.role <> 'numerator') as n
+    from {{ ref('placed_row') }} as placed
+    inner join {{ ref('category_link') }} as link on link.category_id = placed.category_id
+    where
+        placed.value is not null
+        and placed.track_id is not null
+        and (placed.se is not null or placed.ci_low is not null or placed.respondents is not null)
+    group by link.cell_id, placed.track_id, placed.place_number
+),
+
+described as (
+    select
+        cell.cell_id,
+        series.apportion_basis as basis,
+        series.measure_type = 'count' as is_count
+    from {{ ref('cell') }} as cell
+    inner join {{ ref('series') }} as series on series.series_code = cell.series_code
+)
+
 select
-    link.cell_id,
-    carried.track_id,
-    carried.place_number,
-    carried.is_same,
-    bool_and(link.is_additive) as is_additive,
-    sum(carried.value) filter (where link.role = 'numerator') as numerator,
-    sum(carried.value) filter (where link.role = 'denominator') as denominator,
-    sum(carried.value) filter (where link.role = 'value') as value,
-    case when count(*) = 1 then max(carried.se) end as se,
-    case when count(*) = 1 then max(carried.ci_low) end as ci_low,
-    case when count(*) = 1 then max(carried.ci_high) end as ci_high,
-    sum(carried.n) filter (where link.role <> 'numerator') as n
-from {{ ref('carried') }} as carried
-inner join {{ ref('category_link') }} as link
-    on link.category_id = carried.category_id
-    and (link.is_additive or carried.is_same)
-group by link.cell_id, carried.track_id, carried.place_number, carried.is_same
+    added_up.cell_id,
+    added_up.track_id,
+    added_up.place_number,
+    described.basis,
+    described.is_count or added_up.value is null as is_additive,
+    added_up.numerator,
+    added_up.denominator,
+    case when described.is_count or added_up.rows = 1 then added_up.value end as value,
+    case when added_up.rows = 1 then estimated.se end as se,
+    case when added_up.rows = 1 then estimated.ci_low end as ci_low,
+    case when added_up.rows = 1 then estimated.ci_high end as ci_high,
+    estimated.n
+from added_up
+inner join described on described.cell_id = added_up.cell_id
+left join estimated
+    on estimated.cell_id = added_up.cell_id
+    and estimated.track_id = added_up.track_id
+    and estimated.place_number = added_up.place_number

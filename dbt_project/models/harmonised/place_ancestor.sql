@@ -1,10 +1,8 @@
--- Today's places and every place above them.
+-- Every place with each place above it in its own vintage.
 with recursive ancestry as (
-    select place.place_id, place.parent_id as ancestor_id
-    from {{ ref('place') }} as place
-    inner join {{ ref('place_vintage') }} as vintage
-        on vintage.place_vintage = place.place_vintage and vintage.is_current
-    where place.parent_id is not null
+    select place_id, parent_id as ancestor_id
+    from {{ ref('place') }}
+    where parent_id is not null
 
     union all
 

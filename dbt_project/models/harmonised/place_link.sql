@@ -1,27 +1,43 @@
--- Where the figures of each place go: to today's places, with a weight. `is_same`: the place goes on as it is, so
--- that what was reported for the one was observed on the other. A dissolved district keeps what was observed on it.
-with carried as (
-    select
-        origin.place_number as from_place,
-        target.place_number as to_place,
-        crosswalk.weight,
-        origin.place_level = target.place_level and crosswalk.weight = 1 as is_same
-    from {{ ref('crosswalk') }} as crosswalk
-    inner join {{ ref('place_number') }} as origin on origin.place_id = crosswalk.from_place_id
-    inner join {{ ref('place_number') }} as target on target.place_id = crosswalk.to_place_id
-    where target.is_current and not origin.is_current and crosswalk.basis in ('whole', 'households')
+-- Where the figures of each place go, by the basis of the series: they stay on the place itself, and go to the places
+-- of every other vintage to which the crosswalk leads. `is_same`: the place goes on as it is, so that what was reported
+-- for the one was observed on the other. `is_today`: seen on today's places; a dissolved district keeps what was
+-- observed on it there. No figures are published on former places without population (is_statistical).
+with basis (basis) as (
+    select distinct apportion_basis from {{ ref('series') }}
 )
 
-select from_place, to_place, weight, is_same
-from carried
+select
+    from_place,
+    to_place,
+    to_vintage,
+    basis,
+    weight_basis,
+    weight,
+    weight_se,
+    is_divided,
+    is_same,
+    is_to_today as is_today
+from {{ ref('crosswalk_link') }}
 
 union all
 
-select place_number, place_number, 1::numeric, true
-from {{ ref('place_number') }}
-where
-    is_current
+select
+    place.place_number,
+    place.place_number,
+    place.place_vintage,
+    basis.basis,
+    'whole',
+    1,
+    0,
+    false,
+    true,
+    place.is_current
     or (
-        place_level in ('country', 'province', 'district')
-        and place_number not in (select from_place from carried where is_same)
+        place.place_level in ('country', 'province', 'district')
+        and place.place_number not in (
+            select link.from_place from {{ ref('crosswalk_link') }} as link where link.is_same and link.is_to_today
+        )
     )
+from {{ ref('place_number') }} as place
+cross join basis
+where place.is_current or place.is_statistical

@@ -20,18 +20,16 @@ chosen as (
     from {{ ref('figure') }} as figure
     inner join {{ ref('cell') }} as cell on cell.cell_id = figure.cell_id
     inner join {{ ref('place') }} as place on place.place_id = figure.place_id
-    inner join {{ ref('place_vintage') }} as vintage
-        on vintage.place_vintage = place.place_vintage and vintage.is_current
     inner join depth as place_depth on place_depth.place_level = place.place_level
     inner join depth as source_depth on source_depth.place_level = figure.source_level
     inner join origin on origin.source_id = figure.source_id
     left join {{ ref('source_preference') }} as preference
         on preference.series_code = cell.series_code and preference.source_id = figure.source_id
+    where figure.is_current and figure.value is not null
     order by
         figure.cell_id,
         figure.place_id,
         figure.period,
-        figure.value is null,
         array_position(array['observed', 'exact_merge', 'apportioned'], figure.geo_method),
         abs(source_depth.depth - place_depth.depth),
         preference.preference nulls last,

@@ -1,15 +1,30 @@
--- Counts added up from today's places to every place above them. A sampling error cannot be added up without the
--- microdata: it ends here.
+-- Counts added up to every place above, in each vintage. A sampling error cannot be added up without the microdata: it
+-- ends here.
+with below as (
+    select figure.cell_id, figure.track_id, figure.place_number, numerator, denominator, value, se, n
+    from {{ ref('cell_figure') }} as figure
+    where
+        figure.is_additive
+        and figure.place_number in (
+            select from_place from {{ ref('place_link') }} where from_place = to_place
+        )
+
+    union all
+
+    select cell_id, track_id, place_number, numerator, denominator, value, se, n
+    from {{ ref('carried') }}
+    where is_additive
+)
+
 select
-    figure.cell_id,
-    figure.track_id,
+    below.cell_id,
+    below.track_id,
     ancestor.ancestor_number as place_number,
-    sum(figure.numerator) as numerator,
-    sum(figure.denominator) as denominator,
-    sum(figure.value) as value,
-    bool_or(figure.se is not null) as lost_se,
-    sum(figure.n) as n
-from {{ ref('cell_figure') }} as figure
-inner join {{ ref('place_ancestor') }} as ancestor on ancestor.place_number = figure.place_number
-where figure.is_additive
-group by figure.cell_id, figure.track_id, ancestor.ancestor_number
+    sum(below.numerator) as numerator,
+    sum(below.denominator) as denominator,
+    sum(below.value) as value,
+    bool_or(below.se is not null) as lost_se,
+    sum(below.n) as n
+from below
+inner join {{ ref('place_ancestor') }} as ancestor on ancestor.place_number = below.place_number
+group by below.cell_id, below.track_id, ancestor.ancestor_number

@@ -15,6 +15,7 @@ category_use as (
 partner as (
     select from_place as place_number, bool_or(is_same) as is_same
     from {{ ref('place_link') }}
+    where is_today
     group by from_place
 ),
 

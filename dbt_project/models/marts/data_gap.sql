@@ -49,7 +49,7 @@ found as (
     from {{ ref('figure') }} as figure
     inner join cell on cell.cell_id = figure.cell_id
     inner join current_place as place on place.place_id = figure.place_id
-    where figure.value is not null
+    where figure.is_current and figure.value is not null
     group by 1, 2, 3, 4
 ),
 

@@ -6,6 +6,7 @@ with fed as (
         max(figure.period) as latest_period
     from {{ ref('figure') }} as figure
     inner join {{ ref('cell') }} as cell on cell.cell_id = figure.cell_id
+    where figure.value is not null
     group by cell.series_code
 )
 

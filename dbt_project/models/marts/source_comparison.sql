@@ -11,7 +11,7 @@ with other as (
     inner join {{ ref('figure') }} as chosen
         on chosen.observation_key = preferred.observation_key
         and chosen.source_id <> figure.source_id
-    where figure.value is not null and chosen.value is not null
+    where figure.is_current and figure.value is not null and chosen.value is not null
     order by
         figure.cell_id,
         figure.place_id,

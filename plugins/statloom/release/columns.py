@@ -22,7 +22,18 @@ DIMENSIONS = (
 )
 
 # What a left-out cell does not show. Its status and comment say that it is left out.
-MEASURES = ("value", "numerator", "denominator", "se", "cv", "ci_low", "ci_high", "n")
+MEASURES = (
+    "value",
+    "numerator",
+    "denominator",
+    "se",
+    "cv",
+    "ci_low",
+    "ci_high",
+    "n",
+    "split_share",
+    "geo_se",
+)
 
 # In the order of the files.
 CELL = {
@@ -54,6 +65,8 @@ CELL = {
     "source_id": "text",
     "source_level": "text",
     "geo_method": "text",
+    "split_share": "double precision",
+    "geo_se": "double precision",
     "preferred": "boolean",
 }
 

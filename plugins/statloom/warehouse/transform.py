@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import URL, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from statloom import settings as settings_module
 from statloom.errors import StatloomError
@@ -29,6 +30,7 @@ STAGES = {
 # Unit tests prove the models, not the data: they belong to the project's own tests.
 _NOT_IN_A_BUILD = ("--exclude-resource-types", "unit_test")
 _SEEDS_LOADED = "seeds sha256 "
+_SHOWN = 100
 
 
 def run_stage(stage: str, *, settings: Settings | None = None) -> None:
@@ -58,7 +60,7 @@ def run_dbt(
 
     ``anew``: seeds are dropped and made again, instead of emptied and filled.
     A test runs when all that it needs is selected (``--indirect-selection cautious``). Raises StatloomError
-    that names each failing model or test, with its message and its rows.
+    that names each failing model or test, with its message, its rows, and the `message` of the first of them.
     """
     here = settings or settings_module.load()
     state = here.home / "dbt"
@@ -107,9 +109,25 @@ def _failures(command: str, results) -> str:
         message = " ".join(str(result.message or "").split())
         rows = f" ({result.failures:,} rows)" if result.failures else ""
         lines.append(f"  {node.resource_type} {node.name} in {where}{rows}: {message}")
+        lines += [f"    {found}" for found in _found(node)]
     skipped = sum(str(r.status) == "skipped" for r in results)
     head = f"dbt {command}: {len(failed)} of {len(results)} failed"
     return "\n".join([head + (f", {skipped} not run because of that" if skipped else ""), *lines])
+
+
+def _found(node) -> list[str]:
+    """Return what a failed test says of its first rows: their column ``message``, where it has one."""
+    query = (getattr(node, "compiled_code", None) or "").rstrip().rstrip(";")
+    if node.resource_type != "test" or " as message" not in query:
+        return []
+    engine = connection.engine()
+    try:
+        with engine.connect() as session:
+            return list(session.scalars(text(f"select message from (\n{query}\n) found limit {_SHOWN:d}")))  # noqa: S608
+    except SQLAlchemyError as error:
+        return [f"its rows cannot be shown: {str(error).splitlines()[0]}"]
+    finally:
+        engine.dispose()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,51 @@
+{#
+  Figures, one a series × breakdown × track × place, with their shares computed anew from their parts and with what
+  apportioning did to them. `where`: which of them, over `gathered`, `place` (place_number) and `coverage`.
+#}
+{% macro figure_rows(where) -%}
+with one_track as (
+    select distinct track_id, source_id, source_level, period
+    from {{ ref('track') }}
+)
+
+select
+    md5(concat_ws(
+        '|', cell.series_code, place.place_id, track.period, {{ breakdown_columns('cell') }},
+        track.source_id, track.source_level
+    ))::uuid as observation_key,
+    gathered.cell_id,
+    track.source_id,
+    track.source_level,
+    place.place_id,
+    place.is_current,
+    track.period,
+    gathered.numerator,
+    gathered.denominator,
+    {{ computed_value('gathered', 'series') }} as value,
+    gathered.se,
+    gathered.ci_low,
+    gathered.ci_high,
+    gathered.n,
+    gathered.lost_se,
+    gathered.is_without_parts,
+    coverage.geo_method,
+    {{ split_share('gathered', 'divided') }} as split_share,
+    {{ geo_se('gathered', 'divided', 'series') }} as geo_se,
+    coverage.other_basis,
+    coverage.units_reported,
+    coverage.units_missing
+from {{ ref('gathered_figure') }} as gathered
+inner join {{ ref('cell') }} as cell on cell.cell_id = gathered.cell_id
+inner join {{ ref('series') }} as series on series.series_code = cell.series_code
+inner join {{ ref('place_number') }} as place on place.place_number = gathered.place_number
+inner join one_track as track on track.track_id = gathered.track_id
+inner join {{ ref('coverage') }} as coverage
+    on coverage.track_id = gathered.track_id
+    and coverage.place_number = gathered.place_number
+    and coverage.basis = series.apportion_basis
+left join {{ ref('divided_figure') }} as divided
+    on divided.cell_id = gathered.cell_id
+    and divided.track_id = gathered.track_id
+    and divided.place_number = gathered.place_number
+where {{ where }}
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{{ observation_rows(ref('former_figure')) }}

@@ -1,0 +1,200 @@
+"""Any series on any vintage: to today's places and back, with its sums kept and its error known."""
+
+import re
+
+import pytest
+
+from statloom.errors import StatloomError
+from statloom.warehouse import transform
+
+pytestmark = pytest.mark.database
+
+TOTAL = "sex = '_T' and age = '_T'"
+CARRYING = "crosswalk_link place_link place_reach carried"
+
+
+@pytest.mark.parametrize(
+    ("level", "source_level", "method", "expected"),
+    [
+        ("vdc", "vdc", "observed", 2066102),
+        ("district", "district", "observed", 2069812),
+        ("district", "vdc", "exact_merge", 2066102),
+        ("country", "country", "observed", 2069812),
+        ("country", "vdc", "exact_merge", 2066102),
+    ],
+)
+def test_what_was_observed_on_former_places_stays(built, level, source_level, method, expected):
+    found = built.rows(
+        "select distinct geo_method, obs_status, split_share, geo_se, sum(numerator) over ()"
+        " from candidate.former_observation where series_code = 'NP_TOILET_NONE'"
+        " and place_vintage = 'NP-2011' and place_level = :level and source_level = :source_level",
+        level=level,
+        source_level=source_level,
+    )
+    assert found == [(method, "A", 0, 0, expected)]
+
+
+@pytest.mark.parametrize(
+    ("level", "source_level", "expected"),
+    [
+        ("country", "country", 29192480),
+        ("district", "local_unit", 29192480 - 117490),
+        ("district", "district", 29192480 - 117490),
+        ("vdc", "local_unit", 29192480 - 117490),
+    ],
+)
+def test_the_population_of_2021_on_the_places_of_2011_adds_up_exactly(built, level, source_level, expected):
+    found = built.value(
+        "select sum(value) from candidate.former_observation where series_code = 'NP_POP'"
+        f" and period = '2021' and {TOTAL} and place_level = :level and source_level = :source_level"
+        " and place_vintage = 'NP-2011'",
+        level=level,
+        source_level=source_level,
+    )
+    assert found == expected
+
+
+def test_districts_that_were_split_come_together_again(built):
+    found = built.rows(
+        "select place_name, source_level, geo_method, obs_status, split_share, geo_se, value"
+        " from candidate.former_observation where series_code = 'NP_POP' and period = '2021'"
+        f" and place_level = 'district' and {TOTAL} and place_name in ('Rukum', 'Nawalparasi') order by 1, 2"
+    )
+    today = dict(
+        built.rows(
+            "select split_part(place_name, ' ', 1), sum(value) from candidate.indicator_series"
+            f" where series_code = 'NP_POP' and period = '2021' and place_level = 'district' and {TOTAL}"
+            " and split_part(place_name, ' ', 1) in ('Rukum', 'Nawalparasi') group by 1"
+        )
+    )
+    assert found == [
+        (name, level, "exact_merge", "A", 0, 0, today[name])
+        for name in ("Nawalparasi", "Rukum")
+        for level in ("district", "local_unit")
+    ]
+
+
+def test_shares_on_former_places_are_computed_from_counts_that_were_carried(built):
+    wrong = built.rows(
+        "select observation_key from candidate.former_observation join candidate.indicator"
+        " using (series_code) where denominator is not null and value is distinct from"
+        " round(multiplier * numerator / nullif(denominator, 0), 6)"
+    )
+    carried = built.value(
+        "select count(*) from candidate.former_observation where denominator > 0"
+        " and geo_method = 'apportioned'"
+    )
+    assert not wrong
+    assert carried > 3000
+
+
+def test_the_error_of_a_count_is_that_of_its_weights(built):
+    """By hand, for one divided local unit: its population times the error of each weight."""
+    unit = built.value(
+        "select min(from_place_id) from places.crosswalk where from_place_id like 'NP-2017:local_unit:%'"
+        " and basis = 'population'"
+    )
+    population = built.value(
+        "select value from candidate.observation where series_code = 'NP_POP' and period = '2021'"
+        f" and {TOTAL} and place_id = :unit",
+        unit=unit,
+    )
+    found = built.rows(
+        "select place_id, split_share, value, geo_se from candidate.former_observation where series_code ="
+        f" 'NP_POP' and period = '2021' and {TOTAL} and place_id in (select to_place_id from places.crosswalk"
+        " where from_place_id = :unit) order by 1",
+        unit=unit,
+    )
+    expected = built.rows(
+        "select to_place_id, weight, weight_se from places.crosswalk as link where from_place_id = :unit"
+        " and basis = 'population' and (select count(distinct from_place_id) from places.crosswalk"
+        " where to_place_id = link.to_place_id and basis in ('population', 'whole')) = 1 order by 1",
+        unit=unit,
+    )
+    by_place = {place: rest for place, *rest in found}
+    assert expected
+    for place, weight, weight_se in expected:
+        share, value, error = by_place[place]
+        assert share == 1
+        assert value == population * weight
+        assert error == pytest.approx(float(population) * weight_se, abs=1e-6)
+
+
+def test_only_what_was_split_has_an_error(built):
+    for mart in ("observation", "former_observation"):
+        found = built.rows(
+            "select geo_method, count(*) filter (where split_share > 0), count(*) filter (where geo_se > 0),"
+            " count(*) filter (where (split_share is null or geo_se is null) and value is not null)"
+            f" from candidate.{mart} group by 1 order by 1"
+        )
+        methods = {method: rest for method, *rest in found}
+        assert set(methods) == {"apportioned", "exact_merge", "observed"}
+        assert methods["observed"] == methods["exact_merge"] == [0, 0, 0]
+        assert methods["apportioned"][0] > 1000
+        assert methods["apportioned"][1] > 1000
+        assert methods["apportioned"][2] == 0
+
+
+def test_a_unit_split_within_a_district_leaves_the_district_without_error(built):
+    found = built.rows(
+        "select place_level, max(split_share), max(geo_se) from candidate.observation"
+        " where series_code = 'NP_POP' and period = '2011' and source_level = 'vdc' and place_level in"
+        " ('district', 'country') and place_name not like 'Rukum%' and place_name not like 'Nawalparasi%'"
+        " group by 1 order by 1"
+    )
+    assert found == [("country", 0, 0), ("district", 0, 0)]
+
+
+def test_a_rate_without_its_parts_is_flagged_where_it_cannot_be_carried(built):
+    found = built.rows(
+        "select place_name, value, obs_status, split_share, geo_se, comment from candidate.observation"
+        " where series_code = 'NP_LIFE_EXPECTANCY' and geo_method <> 'observed' order by 1"
+    )
+    assert [row[0] for row in found] == ["Nawalparasi East", "Nawalparasi West", "Rukum East", "Rukum West"]
+    comment = "a mean without numerator and denominator is not carried to other boundaries"
+    assert {row[1:] for row in found} == {(None, "M", None, None, comment)}
+    assert not built.rows("select * from candidate.indicator_series where value is null")
+    counted = built.rows(
+        "select place_level, place_vintage, to_vintage, reason, figures, places from quality.not_carried"
+        " where series_code = 'NP_LIFE_EXPECTANCY'"
+    )
+    reason = "a figure without numerator and denominator is not shared out or added up"
+    assert counted == [("district", "NP-2011", "NP-2017", reason, 2, 2)]
+
+
+def test_figures_of_places_without_a_partner_are_counted(built):
+    found = built.rows(
+        "select place_level, place_vintage, to_vintage, reason, places from quality.not_carried"
+        " where reason like 'no link%' group by 1, 2, 3, 4, 5 order by 1"
+    )
+    assert ("vdc", "NP-2011", "NP-2017", "no link leads from the place to NP-2017", 14) in found
+    assert ("province", "NP-2017", "NP-2011", "no link leads from the place to NP-2011", 7) in found
+
+
+def test_a_wrong_weight_is_named_with_every_series_that_it_harms(built):
+    change = (
+        "update places.crosswalk set weight = weight + {} where (from_place_id, to_place_id) in"
+        " (select from_place_id, min(to_place_id) from places.crosswalk where from_place_id in"
+        " (select min(from_place_id) from places.crosswalk where basis = 'households' and from_place_id similar to '%(vdc|local_unit)%'"
+        " group by split_part(from_place_id, ':', 1)) group by from_place_id)"
+    )
+    built.run(change.format("0.000000001"))
+    try:
+        transform.run_dbt(CARRYING, command="run")
+        with pytest.raises(StatloomError) as weights:
+            transform.run_dbt("weights_of_a_place_add_up_to_one", command="test")
+        with pytest.raises(StatloomError) as sums:
+            transform.run_dbt("nothing_is_lost_when_carried", command="test")
+    finally:
+        built.run(change.format("-0.000000001"))
+        transform.run_dbt(CARRYING, command="run")
+    for origin, onto in (("NP-2011:vdc", "NP-2017"), ("NP-2017:local_unit", "NP-2011")):
+        pattern = rf"{origin}:\d+ to {onto} by households: weights add up to 1\.000000001"
+        assert re.search(pattern, str(weights.value))
+    for series, onto in (
+        ("NP_TOILET_NONE of census_2011_toilet, 2011, reported by vdc", "NP-2017"),
+        ("NP_POP of census_2021_population, 2021, reported by local_unit", "NP-2011"),
+        ("NP_SEX_RATIO of census_2021_population, 2021, reported by local_unit", "NP-2011"),
+    ):
+        assert f"{series}, on places of {onto}" in str(sums.value)
+    transform.run_dbt("nothing_is_lost_when_carried weights_of_a_place_add_up_to_one", command="test")
