@@ -39,9 +39,14 @@ class Settings:
         return os.environ.get("STATLOOM_ARCHIVE", str(self.home / "archive"))
 
     @property
-    def vault(self) -> Path:
-        """Folder of microdata as Parquet, readable by the engineer's account alone."""
-        return Path(os.environ.get("STATLOOM_VAULT", self.home / "vault"))
+    def vault(self) -> str:
+        """Folder or fsspec URL of microdata as Parquet, readable by the engineer's account alone."""
+        return os.environ.get("STATLOOM_VAULT", str(self.home / "vault"))
+
+    @property
+    def work(self) -> Path:
+        """Folder of working copies of microdata (mode 0700), each removed after use."""
+        return self.home / "work"
 
     @property
     def open_data(self) -> Path:

@@ -1,9 +1,5 @@
 """Microdata: into the vault without identifiers, and as estimates into raw."""
 
-import os
-import tempfile
-from pathlib import Path
-
 import duckdb
 import pandas as pd
 import pyreadstat
@@ -12,7 +8,7 @@ from sqlalchemy import text
 
 from statloom import landing
 from statloom.errors import DeliveryError
-from statloom.landing import read, survey
+from statloom.landing import microdata
 from tests.landing.conftest import make_contract
 
 COLUMNS = {
@@ -92,12 +88,15 @@ def test_only_estimates_enter_the_warehouse_and_only_answers_the_vault(
     fetched = landing.fetch(contract, archive=archive, engine=database.engine, run_id=None)
     loaded = landing.load(contract, fetched.delivery_id, engine=database.engine, archive=archive)
     assert loaded.rows_loaded == (1 + 2 + 4) * 3 == loaded.rows_read
-    assert loaded.notes[0].startswith("80 interviews in the vault, 0 held out")
+    assert loaded.notes[0].startswith("unit records in the vault: 80 unit; 0 held out")
     (stored,) = vault.rglob("*.parquet")
     assert stored.stat().st_mode & 0o777 == 0o600
     assert vault.stat().st_mode & 0o777 == stored.parent.stat().st_mode & 0o777 == 0o700
     columns = [c[0] for c in duckdb.sql(f"describe select * from '{stored}'").fetchall()]
-    assert columns == ["stratum", "psu", "weight", "district", "sex", "toilet", "size"]
+    assert columns == [
+        *("stratum", "psu", "weight", "district", "sex", "toilet", "size"),
+        *("_unit", "_row_number"),
+    ]
     assert b"Secret" not in stored.read_bytes()
     with database.engine.connect() as connection:
         rows = connection.execute(text("select * from raw.toilets order by _row_number")).mappings().all()
@@ -121,35 +120,49 @@ def test_only_estimates_enter_the_warehouse_and_only_answers_the_vault(
     }
 
 
-def test_a_case_that_cannot_be_read_shows_nothing_of_the_person(cases, tmp_path):
-    path, frame = cases
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A state folder of the test's own; no database."""
+    monkeypatch.setenv("STATLOOM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_a_case_that_cannot_be_read_shows_nothing_of_the_person(cases, home, tmp_path):
+    _, frame = cases
     path = tmp_path / "cases.csv"
     frame.assign(size=["many" if i == 3 else i for i in range(80)], toilet="FLUSH").to_csv(path, index=False)
     contract = contract_on(path, format={"type": "csv"})
     with pytest.raises(DeliveryError) as caught:
-        read(contract, path)
+        microdata.check(contract, path)
     assert "row 5, column size: is not an integer" in str(caught.value) and "many" not in str(caught.value)
     tolerant = contract_on(path, format={"type": "csv"}, tolerance={"unreadable_rows": 0.1})
-    reading = read(tolerant, path)
+    reading = microdata.check(tolerant, path)
     (held_out,) = reading.quarantined
     assert held_out.content == {} and "many" not in held_out.reason
 
 
-def test_a_design_that_does_not_hold_is_a_clear_error(cases, tmp_path):
-    path, frame = cases
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stratum": range(80)}, "row 3, column psu: psu 0 lies in two strata, stratum 0 and 1"),
+        ({"psu": range(80), "stratum": range(80)}, "nothing can be estimated: design, field lonely_psu: 80"),
+        ({"weight": 0.0}, "row 2, column weight: the weight is zero"),
+        ({"weight": -1.5}, "row 2, column weight: the weight is negative"),
+        ({"weight": [1.0] * 79 + [None]}, "row 81, column weight: the weight is missing"),
+    ],
+)
+def test_a_design_that_does_not_hold_is_named_and_nothing_is_kept(cases, home, tmp_path, changes, message):
+    _, frame = cases
     path = tmp_path / "cases.csv"
-    frame.assign(stratum=range(80), toilet="FLUSH").to_csv(path, index=False)
+    frame.assign(toilet="FLUSH", **changes).to_csv(path, index=False)
     contract = contract_on(path, format={"type": "csv"})
-    stored = tmp_path / "cases.parquet"
-    survey.store(read(contract, path).table, stored)
-    with pytest.raises(DeliveryError, match="toilets: nothing can be estimated: "):
-        survey.estimates(contract, stored)
+    with pytest.raises(DeliveryError) as caught:
+        microdata.check(contract, path)
+    assert str(caught.value).startswith("toilets: cases.csv") and message in str(caught.value)
+    assert not list(home.rglob("*.parquet"))
 
 
-def test_storing_changes_no_folder(tmp_path):
-    before = [p.stat().st_mode for p in (tmp_path, Path(tempfile.gettempdir()))]
-    import pyarrow as pa
-
-    survey.store(pa.table({"a": [1]}), tmp_path / "cases.parquet")
-    assert [p.stat().st_mode for p in (tmp_path, Path(tempfile.gettempdir()))] == before
-    assert os.listdir(tmp_path) == ["cases.parquet"]
+def test_checking_keeps_nothing(cases, home):
+    path, _ = cases
+    assert microdata.check(contract_on(path), path).table.num_rows == (1 + 2 + 4) * 3
+    assert [p for p in home.rglob("*") if p.is_file() and p.suffix == ".parquet"] == []

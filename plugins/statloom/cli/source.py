@@ -4,7 +4,6 @@ import argparse
 import json
 import re
 import sys
-import tempfile
 from pathlib import Path
 
 from statloom.errors import ContractError, StatloomError
@@ -97,42 +96,34 @@ def _write(path: Path, text: str) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     from statloom import connectors, contracts
+    from statloom.landing import working
     from statloom.landing.archive import MANIFEST
 
     contract = contracts.load(arguments.name)
     if arguments.file:
         return _report(contract, arguments.file)
-    with tempfile.TemporaryDirectory(prefix="statloom-") as folder:
-        payload = connectors.fetch(contract, None, Path(folder))
+    with working.folder(contract) as folder:
+        payload = connectors.fetch(contract, None, folder)
         size = sum(part.path.stat().st_size for part in payload.parts)
         print(f"fetched: {size:,} bytes in {len(payload.parts)} part(s) from {payload.fetched_from}")
         if len(payload.parts) == 1:
             return _report(contract, payload.parts[0].path)
-        (Path(folder) / MANIFEST).write_text(json.dumps({"parts": [p.name for p in payload.parts]}))
-        return _report(contract, Path(folder))
+        (folder / MANIFEST).write_text(json.dumps({"parts": [p.name for p in payload.parts]}))
+        return _report(contract, folder)
 
 
 def _report(contract, path: Path) -> int:
     """Read ``path`` by the contract and print what was found; return 1 when it cannot be read."""
-    from statloom.landing import read
+    from statloom.landing import microdata, read
 
-    reading = read(contract, path)
-    what = "cases" if contract.estimation else "rows"
+    reading = microdata.check(contract, path) if contract.microdata else read(contract, path)
+    what = "figures and unit records held out" if contract.microdata else "rows"
     print(f"{contract.source}: {reading.rows_read:,} {what} read, {len(reading.quarantined):,} held out")
     for reason, count in sorted(reading.reasons.items(), key=lambda item: -item[1])[:20]:
         print(f"  {count:,} × {reason}")
     for note in reading.notes:
         print(f"  note: {note}")
-    if contract.estimation:
-        from statloom.landing import survey
-
-        with tempfile.TemporaryDirectory(prefix="statloom-") as folder:
-            cases = Path(folder) / "cases.parquet"
-            survey.store(reading.table.drop_columns(["_row_number"]), cases)
-            table = survey.estimates(contract, cases)
-        print(f"  {table.num_rows:,} estimates")
-    else:
-        table = reading.table
+    table = reading.table
     _report_categories(contract, table)
     _report_places(contract, table)
     return 0

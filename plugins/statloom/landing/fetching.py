@@ -3,7 +3,6 @@
 import getpass
 import hashlib
 import socket
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from statloom import connectors
 from statloom.connectors.connections import Lookup, without_secrets
 from statloom.contracts.model import Contract
+from statloom.landing import working
 from statloom.landing.archive import Archive, Stored
 from statloom.landing.database import stopped_database_named
 
@@ -37,9 +37,9 @@ def fetch(
     """
     doing = f"{contract.source} was being fetched"
     try:
-        with tempfile.TemporaryDirectory(prefix="statloom-") as folder:
-            payload = connectors.fetch(contract, lookup, Path(folder))
-            stored = Archive(archive).put(payload)
+        with working.folder(contract) as folder:
+            payload = connectors.fetch(contract, lookup, folder)
+            stored = Archive(archive).put(payload, sealed=contract.microdata)
     except Exception as error:
         with stopped_database_named(doing), engine.begin() as connection:
             _record(
@@ -59,6 +59,9 @@ def fetch(
         delivery_id, settled = _delivery(connection, contract, stored, payload.fetched_from)
         outcome = "unchanged" if settled else "new"
         _record(connection, contract, outcome, payload.fetched_from, run_id, stored)
+        replaced = _moved(connection, delivery_id, stored)
+    if replaced is not None:
+        Archive(archive).remove(replaced)
     return Fetched(outcome, delivery_id)
 
 
@@ -99,6 +102,26 @@ def _delivery(connection: Connection, contract: Contract, stored: Stored, addres
         and not known.overtaken
     )
     return known.delivery_id, settled
+
+
+def _moved(connection: Connection, delivery_id: int, stored: Stored) -> str | None:
+    """Note where the delivery lies now; return its earlier place where nothing else needs that.
+
+    A source that has become microdata leaves nothing readable behind.
+    """
+    before = connection.scalar(
+        text("select archive_key from landing.delivery where delivery_id = :id"), {"id": delivery_id}
+    )
+    if before == stored.key:
+        return None
+    connection.execute(
+        text("update landing.delivery set archive_key = :key where delivery_id = :id"),
+        {"key": stored.key, "id": delivery_id},
+    )
+    needed = connection.scalar(
+        text("select exists (select from landing.delivery where archive_key = :key)"), {"key": before}
+    )
+    return None if needed else before
 
 
 def _record(
@@ -148,7 +171,7 @@ def reader_version() -> str:
     """Return a short hash of the code that reads deliveries: when it changes, they are read again."""
     package = Path(__file__).resolve().parents[1]
     total = hashlib.sha256()
-    for part in ("landing/read", "microdata/survey"):
+    for part in ("landing/read", "microdata"):
         for path in sorted((package / part).rglob("*.py")):
             total.update(path.name.encode() + path.read_bytes())
     return total.hexdigest()[:12]

@@ -1,7 +1,6 @@
 """From the archive to raw, in one transaction a delivery."""
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from statloom.contracts.conditions import quoted
 from statloom.contracts.model import Contract
 from statloom.contracts.registration import register
 from statloom.errors import StatloomError
-from statloom.landing import periods, references
+from statloom.landing import periods, references, working
 from statloom.landing.archive import Archive
 from statloom.landing.database import stopped_database_named
 from statloom.landing.fetching import reader_version
@@ -46,9 +45,9 @@ def load(contract: Contract, delivery_id: int, *, engine: Engine, archive: str) 
         with engine.connect() as connection:
             delivery = _delivery(connection, contract, delivery_id)
         register(engine, [contract])
-        with tempfile.TemporaryDirectory(prefix="statloom-") as folder:
-            path = Archive(archive).get(delivery.archive_key, Path(folder), delivery.file_name)
-            reading = _read(contract, delivery, path)
+        with working.folder(contract) as folder:
+            path = Archive(archive).get(delivery.archive_key, folder, delivery.file_name)
+            reading = _read(contract, delivery, path, folder)
         places = references.resolved(engine, contract, reading.table)
         with engine.begin() as connection:
             return _write(connection, contract, delivery_id, reading, places)
@@ -64,11 +63,11 @@ def _delivery(connection: Connection, contract: Contract, delivery_id: int) -> R
     return delivery
 
 
-def _read(contract: Contract, delivery: Row, path: Path) -> Reading:
-    if contract.estimation:
-        from statloom.landing import survey
+def _read(contract: Contract, delivery: Row, path: Path, folder: Path) -> Reading:
+    if contract.microdata:
+        from statloom.landing import microdata
 
-        return survey.read(contract, delivery, path)
+        return microdata.read(contract, delivery, path, folder)
     return read(contract, path, name=delivery.file_name)
 
 
@@ -86,6 +85,10 @@ def _write(
     )
     _quarantine(connection, contract, delivery_id, reading)
     copy(connection, table, numbered(reading.table, delivery_id))
+    if reading.taken is not None:
+        from statloom.landing import profiles
+
+        profiles.write(connection, contract, delivery_id, reading.taken)
     references.write(connection, contract, places)
     periods.write(connection, contract, reading.table)
     loaded = Loaded(reading.rows_read, reading.table.num_rows, len(reading.quarantined), tuple(reading.notes))

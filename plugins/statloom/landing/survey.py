@@ -1,82 +1,53 @@
-"""Microdata of surveys: into the vault as Parquet, and from there as estimates into raw."""
-
-import os
-import secrets
-from pathlib import Path
+"""Estimates of a survey from its unit records in the vault, as rows of its raw table."""
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as parquet
-from sqlalchemy import Row
 
-from statloom import settings
 from statloom.contracts.model import ESTIMAND, TOTAL, Contract, Estimand
 from statloom.errors import DeliveryError
-from statloom.landing.disk import full_disk_named
-from statloom.landing.read import Reading, typed
-from statloom.landing.read import read as read_cases
+from statloom.landing.read import typed
 from statloom.landing.read.result import ROW_NUMBER
+from statloom.microdata.vault import Stored
 
 
-def read(contract: Contract, delivery: Row, path: Path) -> Reading:
-    """Read the cases of a survey into the vault; return its estimates as the rows of the raw table.
+def records(contract: Contract) -> list[str]:
+    """Return the records whose rows are cases of some estimand, in the contract's order."""
+    wanted = {_record(contract, estimand) for estimand in contract.estimation.estimands}
+    return [name for name in contract.records if name in wanted]
 
-    The reading's quarantined rows are cases; ``rows_read`` counts them and the estimates. Personal
-    identifiers are dropped before anything is written. Raises DeliveryError when a case or the design cannot
-    be used.
+
+def _record(contract: Contract, estimand: Estimand) -> str:
+    return estimand.record or contract.estimation.record or next(iter(contract.records))
+
+
+def estimates(contract: Contract, stored: Stored) -> pa.Table:
+    """Return the contract's estimates from the unit records ``stored``: columns of ``contract.raw``, and
+    ``_row_number``, counted from 1 in the order of records, domains, places, categories and estimands.
+
+    An estimand is estimated in the domains whose columns its record has. A dimension that does not define the
+    row's domain is ``_T``; a figure that cannot be estimated is empty. Raises DeliveryError when the design
+    does not hold.
     """
-    cases = read_cases(contract, path, name=delivery.file_name)
-    stored = vault_file(contract, delivery.sha256)
-    for folder in (settings.load().vault, stored.parent):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-    store(cases.table.drop_columns([ROW_NUMBER]), stored)
-    table = estimates(contract, stored)
-    notes = [
-        f"{cases.table.num_rows:,} interviews in the vault, {len(cases.quarantined):,} held out;"
-        " the rows are estimates",
-        *cases.notes,
-    ]
-    return Reading(table, cases.quarantined, table.num_rows + len(cases.quarantined), notes)
+    parts = [_of_record(contract, stored, record) for record in records(contract)]
+    return _tidy(contract, pd.concat(parts, ignore_index=True))
 
 
-def vault_file(contract: Contract, sha256: str) -> Path:
-    """Return where the cases of the delivery ``sha256`` lie in the vault."""
-    return settings.load().vault / contract.source / f"{sha256}.parquet"
-
-
-def store(table: pa.Table, target: Path) -> None:
-    """Write ``table`` to ``target``, whole or not at all; the file is readable by this account alone."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with full_disk_named(target), os.fdopen(descriptor, "wb") as out:
-            parquet.write_table(table, out, compression="zstd")
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def estimates(contract: Contract, cases: Path) -> pa.Table:
-    """Return the contract's estimates from the Parquet file ``cases``: columns of ``contract.raw``, and
-    ``_row_number``, counted from 1 in the order of domains, places, categories and estimands.
-
-    A dimension that does not define the row's domain is ``_T``; a figure that cannot be estimated is empty.
-    """
+def _of_record(contract: Contract, stored: Stored, record: str) -> pd.DataFrame:
     from statloom.microdata.survey import SurveyError, estimate
 
-    declared = contract.estimation
+    declared, visible = contract.estimation, contract.visible(record)
+    estimands = [_estimand(contract, e) for e in declared.estimands if _record(contract, e) == record]
+    domains = [list(domain) for domain in declared.domains if set(domain) <= set(visible)]
+    if not domains:
+        raise DeliveryError(f"no domain has columns of {record} alone", source=contract.source)
+    # Of one record, the file itself is read; a table of several is put together in memory.
+    alone = len(contract.lineage(record)) == 1
+    data = stored.path(record) if alone and stored.local else stored.table(record)
     try:
-        found = estimate(
-            cases,
-            dict(declared.design),
-            [_estimand(contract, e) for e in declared.estimands],
-            by=[list(domain) for domain in declared.domains],
-        )
+        return estimate(data, dict(declared.design), estimands, by=domains)
     except SurveyError as error:
         raise DeliveryError(f"nothing can be estimated: {error}", source=contract.source) from None
-    return _tidy(contract, found)
 
 
 def _estimand(contract: Contract, estimand: Estimand) -> dict:
@@ -120,13 +91,17 @@ def _tidy(contract: Contract, found: pd.DataFrame) -> pa.Table:
     level = pd.Series("country", index=found.index, dtype="object")
     code = pd.Series(contract.place.code, index=found.index, dtype="object")
     for name in places:
+        if name not in found:
+            continue
         here = found[name].notna()
         level[here], code[here] = columns[name].level, found.loc[here, name].astype(str)
     factor = found["estimand"].map({e.measure: e.multiplier for e in contract.estimation.estimands})
     tidy = {"place_level": level, "place_code": code, ESTIMAND: found["estimand"]}
     for name in contract.named("dimension"):
-        if name != ESTIMAND:
+        if name in found:
             tidy[name] = found[name].astype("object").where(found[name].notna(), TOTAL).astype(str)
+        elif name != ESTIMAND:
+            tidy[name] = pd.Series(TOTAL, index=found.index)
     tidy |= {
         "value": found["estimate"] * factor,
         "standard_error": found["se"] * factor,
@@ -136,7 +111,9 @@ def _tidy(contract: Contract, found: pd.DataFrame) -> pa.Table:
         "respondents": found["n"],
     }
     arrays = {
-        name: _array(tidy[name], typed.ARROW_TYPES[column.type]) for name, column in contract.raw.items()
+        name: _array(tidy[name], typed.ARROW_TYPES[column.type])
+        for name, column in contract.raw.items()
+        if name in tidy
     }
     return pa.table(arrays | {ROW_NUMBER: pa.array(np.arange(1, len(found) + 1))})
 

@@ -112,6 +112,58 @@ create table if not exists landing.period (
     primary key (source_id, label)
 );
 
+-- What a delivery of microdata holds, by type of record and by column: numbers of rows, and no value of a personal
+-- identifier. Only the engineer reads this schema. ``first_…``: row in the file of the first such row.
+create table if not exists landing.record_profile (
+    delivery_id bigint not null references landing.delivery on delete cascade,
+    record text not null,
+    parent text,
+    file_name text,
+    rows bigint not null,
+    unreadable bigint not null,
+    first_unreadable bigint,
+    duplicate_keys bigint not null,           -- rows beyond the first of their key
+    first_duplicate_key bigint,
+    orphans bigint not null,                  -- rows without a row of the parent
+    first_orphan bigint,
+    childless jsonb not null default '{}',    -- {"person": {"rows": 3, "first_row": 17}}: rows without any of it
+    primary key (delivery_id, record)
+);
+
+create table if not exists landing.column_profile (
+    delivery_id bigint not null references landing.delivery on delete cascade,
+    record text not null,
+    column_name text not null,
+    position integer not null,
+    role text not null,
+    type text not null,
+    rows bigint not null,
+    missing bigint,                           -- null: a personal identifier that is not kept
+    first_missing bigint,
+    distinct_values bigint,
+    minimum text,
+    maximum text,
+    out_of_code_list bigint not null,
+    first_out_of_code_list bigint,
+    out_of_range bigint not null,             -- below the contract's minimum or above its maximum
+    first_out_of_range bigint,
+    unreadable bigint not null,
+    first_unreadable bigint,
+    primary key (delivery_id, record, column_name)
+);
+
+-- The codes of microdata and their labels, as the last delivery and the contract have them.
+create table if not exists landing.code_list (
+    source_id text not null,
+    column_name text not null,
+    code text not null,
+    language text not null,
+    label text not null,
+    position integer not null,
+    delivery_id bigint not null,
+    primary key (source_id, column_name, code, language)
+);
+
 -- Rows held out at reading, with the reason; rows that could not be placed or mapped are added by dbt in
 -- quality.quarantine.
 create table if not exists quality.quarantined_row (
@@ -207,4 +259,17 @@ create table if not exists publication.build (
     changed boolean not null,
     run_id text,
     finished_at timestamptz not null default now()
+);
+
+-- One row a drill: the newest backup was brought back on a scratch server and compared with the original.
+create table if not exists quality.restore_drill (
+    drill_id bigint generated always as identity primary key,
+    began_at timestamptz not null,
+    finished_at timestamptz not null default now(),
+    backup text,
+    recovered_to timestamptz,
+    publication_id integer,
+    compared jsonb not null,
+    passed boolean not null,
+    message text
 );

@@ -80,7 +80,16 @@ def _gunzip(file, name: str) -> Iterator[bytes]:
 
 
 def to_utf8(path: Path, name: str, target: Path, encoding: str, compression: str | None) -> None:
-    """Write the text of ``path`` to ``target`` as UTF-8 without a byte order mark.
+    """Write the text of ``path`` to ``target`` as UTF-8 without a byte order mark. Raises as `utf8`."""
+    with target.open("wb") as out:
+        for chunk in utf8(path, name, encoding, compression):
+            out.write(chunk)
+
+
+def utf8(
+    path: Path, name: str, encoding: str, compression: str | None, *, quotes: bool = True
+) -> Iterator[bytes]:
+    """Yield the text of ``path`` as UTF-8 without a byte order mark. ``quotes``: they come in pairs.
 
     Raises DeliveryError, with byte and row, when the bytes are not of ``encoding``; when a line is longer
     than any line of a table; when there are NUL characters; and when nothing but white space is there.
@@ -89,47 +98,46 @@ def to_utf8(path: Path, name: str, target: Path, encoding: str, compression: str
     position = rows = line = 0
     blank = odd_quotes = True
     ascii_only = also_utf8 = True
-    utf8 = codecs.getincrementaldecoder("utf-8")()
+    strict = codecs.getincrementaldecoder("utf-8")()
     single_byte = not encoding.lower().replace("_", "-").startswith(("utf", "u8"))
     first = True
-    with target.open("wb") as out:
-        for chunk in chunks(path, name, compression):
-            if first:
-                _check_mark(chunk, encoding, name)
-            try:
-                text = decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                _wrong_encoding(error, chunk, position, rows, encoding, name)
-            if first:
-                text, first = text.removeprefix("\ufeff"), False
-            if single_byte and also_utf8:
-                ascii_only = ascii_only and chunk.isascii()
-                try:
-                    utf8.decode(chunk)
-                except UnicodeDecodeError:
-                    also_utf8 = False
-            if "\0" in text:
-                row = rows + text[: text.index("\0")].count("\n") + 1
-                raise DeliveryError("a NUL character: not a text file", file=name, row=row)
-            line = _longest_line(text, line, rows, name)
-            rows += text.count("\n")
-            odd_quotes ^= text.count('"') % 2 == 1
-            blank = blank and not text.strip()
-            position += len(chunk)
-            out.write(text.encode())
+    for chunk in chunks(path, name, compression):
+        if first:
+            _check_mark(chunk, encoding, name)
         try:
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            raise DeliveryError(
-                f"the file ends in the middle of a character of {encoding}: it is truncated",
-                file=name,
-                row=rows + 1,
-            ) from None
+            text = decoder.decode(chunk)
+        except UnicodeDecodeError as error:
+            _wrong_encoding(error, chunk, position, rows, encoding, name)
+        if first:
+            text, first = text.removeprefix("\ufeff"), False
+        if single_byte and also_utf8:
+            ascii_only = ascii_only and chunk.isascii()
+            try:
+                strict.decode(chunk)
+            except UnicodeDecodeError:
+                also_utf8 = False
+        if "\0" in text:
+            row = rows + text[: text.index("\0")].count("\n") + 1
+            raise DeliveryError("a NUL character: not a text file", file=name, row=row)
+        line = _longest_line(text, line, rows, name)
+        rows += text.count("\n")
+        odd_quotes ^= text.count('"') % 2 == 1
+        blank = blank and not text.strip()
+        position += len(chunk)
+        yield text.encode()
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise DeliveryError(
+            f"the file ends in the middle of a character of {encoding}: it is truncated",
+            file=name,
+            row=rows + 1,
+        ) from None
     if blank:
         raise DeliveryError("the file is empty (white space only)", file=name)
     if single_byte and also_utf8 and not ascii_only:
         raise DeliveryError(f"declared as {encoding}, but the bytes are UTF-8", file=name)
-    if not odd_quotes:
+    if quotes and not odd_quotes:
         raise DeliveryError(
             'a quotation mark (") is opened and never closed: the file is truncated or damaged', file=name
         )

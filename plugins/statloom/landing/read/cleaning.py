@@ -55,7 +55,7 @@ def _take_out_defects(contract: Contract, reading: Reading) -> None:
     for reason, rows in found:
         for row in rows.tolist():
             taken.setdefault(row, reason)
-    _hold_out(reading, taken, "defect", None, confidential=contract.estimation is not None)
+    _hold_out(reading, taken, "defect", None, confidential=contract.microdata)
 
 
 def _take_out_duplicates(contract: Contract, reading: Reading) -> None:
@@ -81,7 +81,7 @@ def _take_out_duplicates(contract: Contract, reading: Reading) -> None:
         what=np.where(same & ~different, "the same row as", "the same key as"),
     )[same | different]
     values = [""] * len(rows)
-    if not contract.estimation:
+    if not contract.microdata:
         cells = zip(*(rows[name].map(repr) for name in key), strict=True)
         values = [": " + ", ".join(f"{n} = {v}" for n, v in zip(key, row, strict=True)) for row in cells]
     taken = {
@@ -90,7 +90,7 @@ def _take_out_duplicates(contract: Contract, reading: Reading) -> None:
             rows["position"].tolist(), rows["what"], rows["other"], values, strict=True
         )
     }
-    _hold_out(reading, taken, "read", ", ".join(key), confidential=contract.estimation is not None)
+    _hold_out(reading, taken, "read", ", ".join(key), confidential=contract.microdata)
 
 
 def _hold_out(

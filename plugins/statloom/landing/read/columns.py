@@ -20,7 +20,7 @@ def named(contract: Contract, cells: Cells, name: str) -> Cells:
     unknown = [column for column in found if column not in wanted]
     missing = [column for column, c in wanted.items() if column not in found and not c.optional]
     if unknown or missing:
-        raise DeliveryError(_changes(unknown, missing), file=name)
+        raise DeliveryError(changes(unknown, missing), file=name)
     kept = {
         column: table.table.column(column) if column in found else pa.nulls(table.table.num_rows, pa.string())
         for column, c in wanted.items()
@@ -45,7 +45,7 @@ def _unpivoted(contract: Contract, table: pa.Table, cells: Cells, name: str) -> 
     missing = [header for header in unpivot.columns if header not in table.column_names]
     if missing:
         others = [h for h in table.column_names if h not in contract.columns and h not in unpivot.columns]
-        raise DeliveryError(_changes(others, missing), file=name)
+        raise DeliveryError(changes(others, missing), file=name)
     others = table.drop_columns(list(unpivot.columns))
     parts = [
         others.append_column(unpivot.name, pa.array([category] * table.num_rows, pa.string())).append_column(
@@ -61,7 +61,7 @@ def _unpivoted(contract: Contract, table: pa.Table, cells: Cells, name: str) -> 
     return Cells(pa.concat_tables(parts).take(order), rows.take(pa.array(order)))
 
 
-def _changes(unknown: list[str], missing: list[str]) -> str:
+def changes(unknown: list[str], missing: list[str]) -> str:
     """Say which columns came and went, pairing those that look like one column with a new name."""
     from rapidfuzz import fuzz, process
 

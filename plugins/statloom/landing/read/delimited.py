@@ -3,6 +3,7 @@
 import csv
 import io
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,9 +32,132 @@ def cells(form: Format, path: Path, name: str, *, personal: bool = False) -> Cel
         return _parsed(text, form, header, name, personal)
 
 
+def batches(
+    form: Format, path: Path, name: str, chosen: Callable[[list[str]], dict[str, str]]
+) -> Iterator[Cells]:
+    """Yield the cells of a delimited text in batches, all as text, without a copy of the file on the disk.
+
+    ``chosen``: header of the file → {header: column}, what is read and as what it is called. No text of a row
+    that does not parse is kept. Raises DeliveryError as `cells`.
+    """
+    source = _Utf8(checks.utf8(path, name, form.encoding or "utf-8", form.compression))
+    header = _header_of(source.head().decode("utf-8", "replace"), form, name)
+    columns = chosen(header)
+    broken: list[tuple[int, int, str]] = []
+
+    def hold_out(row: arrow_csv.InvalidRow) -> str:
+        broken.append((row.number, row.actual_columns, ""))
+        return "skip"
+
+    count = 0
+    for batch in _streamed(source, form, header, list(columns), hold_out, name):
+        table = pa.Table.from_batches([batch]).select(list(columns)).rename_columns(list(columns.values()))
+        rows = _next_rows(form.header_row + 1 + count, table.num_rows, [number for number, _, _ in broken])
+        held_out, broken = broken, []
+        # Rows held out are numbered too; those of a later block stay until it comes.
+        last = rows[-1].as_py() if table.num_rows else form.header_row + count + len(held_out)
+        broken = [each for each in held_out if each[0] > last]
+        held_out = [each for each in held_out if each[0] <= last]
+        count += table.num_rows + len(held_out)
+        table, rows = _without_blank_rows(table, rows)
+        yield Cells(table, rows, [_held_out(each, len(header)) for each in held_out])
+    if broken:
+        number, fields, _ = broken[-1]
+        if not source.ended_by_line and fields < len(header):
+            raise DeliveryError(
+                f"the last line has {fields} of {len(header)} fields and no line end: the file is truncated",
+                file=name,
+                row=number,
+            )
+        empty = pa.table({column: pa.array([], pa.string()) for column in columns.values()})
+        yield Cells(empty, pa.array([], pa.int64()), [_held_out(each, len(header)) for each in broken])
+
+
+def _next_rows(first: int, count: int, broken: list[int]) -> pa.Array:
+    """Return the row in the file of each of the next ``count`` parsed rows, of which ``first`` may be one."""
+    import numpy as np
+
+    numbers = np.arange(first, first + count + len(broken))
+    return pa.array(numbers[~np.isin(numbers, broken)][:count])
+
+
+def _streamed(source: "_Utf8", form: Format, header: list[str], columns: list[str], hold_out, name: str):
+    try:
+        yield from arrow_csv.open_csv(
+            source,
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False, block_size=_BLOCK, column_names=header, skip_rows=form.header_row
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=form.delimiter,
+                newlines_in_values=True,
+                ignore_empty_lines=False,
+                invalid_row_handler=hold_out,
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types={column: pa.string() for column in header},
+                include_columns=columns,
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" in str(error) or "Could not skip" in str(error):
+            raise DeliveryError("a header and no rows", file=name) from None
+        # What Arrow says of a row may have parts of it.
+        raise DeliveryError("not a delimited text of the declared form", file=name) from None
+
+
+class _Utf8:
+    """Chunks of bytes as a file that Arrow reads from; keeps what stands at the end."""
+
+    closed = False
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._waiting, self.ended_by_line = chunks, b"", False
+
+    def _fill(self, size: int) -> None:
+        parts, length = [self._waiting], len(self._waiting)
+        while length < size:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            parts.append(chunk)
+            length += len(chunk)
+        self._waiting = b"".join(parts)
+
+    def head(self) -> bytes:
+        """Return the beginning, which stays to be read."""
+        self._fill(checks.MAXIMUM_LINE)
+        return self._waiting[: checks.MAXIMUM_LINE * 2]
+
+    def read(self, size: int = -1) -> bytes:
+        self._fill(size if size >= 0 else 1 << 62)
+        size = len(self._waiting) if size < 0 else size
+        found, self._waiting = self._waiting[:size], self._waiting[size:]
+        if found:
+            self.ended_by_line = found[-1:] in (b"\n", b"\r")
+        return found
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+
+
 def _header(text: Path, form: Format, name: str) -> list[str]:
     with text.open(encoding="utf-8", newline="") as file:
         head = file.read(checks.MAXIMUM_LINE * 2)
+    return _header_of(head, form, name)
+
+
+def _header_of(head: str, form: Format, name: str) -> list[str]:
     lines = csv.reader(io.StringIO(head), delimiter=form.delimiter)
     csv.field_size_limit(checks.MAXIMUM_LINE)
     try:

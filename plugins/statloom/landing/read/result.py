@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -27,13 +28,15 @@ class Reading:
     """A delivery as typed rows.
 
     ``table``: the contract's kept columns, typed, and ``_row_number``; ``quarantined``: the rows held out;
-    ``rows_read``: both together; ``notes``: what a person should know, e.g. a defect that no longer applies.
+    ``rows_read``: both together; ``notes``: what a person should know, e.g. a defect that no longer applies;
+    ``taken``: of microdata, what `statloom.landing.microdata` has found besides.
     """
 
     table: pa.Table
     quarantined: list[Quarantined] = field(default_factory=list)
     rows_read: int = 0
     notes: list[str] = field(default_factory=list)
+    taken: Any = None
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -32,11 +32,11 @@ def typed(contract: Contract, cells: Cells, name: str) -> Reading:
         given = _texts(cells.table.column(column.name), contract.format)
         values[column.name], wrong = _converted(given, column, contract.format)
         reason = f"is not {_ARTICLE.get(column.type)}"
-        if column.name in contract.key and column.required and not contract.estimation:
+        if column.name in contract.key and column.required and not contract.microdata:
             empty = pc.is_null(values[column.name])
             bad[f"{column.name} "] = (pc.and_(empty, pc.invert(wrong)), "is empty, but belongs to the key")
         bad[column.name] = (wrong, reason)
-        _refuse_retyped(column, given, wrong, cells, name, confidential=contract.estimation is not None)
+        _refuse_retyped(column, given, wrong, cells, name, confidential=contract.microdata)
     good, held_out = _split(contract, cells, bad)
     table = pa.table(values).append_column(ROW_NUMBER, cells.rows)
     rows_read = table.num_rows + len(cells.broken)
@@ -170,7 +170,7 @@ def _split(contract: Contract, cells: Cells, bad: dict) -> tuple[pa.Array | None
             if is_wrong and held_out[i] is None:
                 value = contents[i][column]
                 # Answers of one person go to no other table, and into no message.
-                shown = reason if value in (None, "") or contract.estimation else f"{_shown(value)} {reason}"
-                content = {} if contract.estimation else contents[i]
+                shown = reason if value in (None, "") or contract.microdata else f"{_shown(value)} {reason}"
+                content = {} if contract.microdata else contents[i]
                 held_out[i] = Quarantined(numbers[i], "read", column, shown, content)
     return pc.invert(any_bad), held_out
