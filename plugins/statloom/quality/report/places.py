@@ -100,7 +100,7 @@ def _collected(read: Reader) -> dict[str, Any]:
     registry, fault = load_registry()
     vintage = today(registry)
     agreement = read.rows(_AGREEMENT, "quality.place_agreement", shown=SHOWN)
-    queue = read.rows(_REFERENCES)
+    queue = [row | {"decided": False} for row in read.rows(_REFERENCES)]
     said = {
         "fault": fault,
         "vintage": vintage,

@@ -80,8 +80,10 @@ def _crosswalk(registry: Registry) -> list[dict[str, Any]]:
     links = registry.seeds["crosswalk"]
     if links.empty:
         return []
-    parts = links.groupby("from_place_id")["to_place_id"].transform("size")
-    both = _ends(registry, links).assign(basis=links["basis"], unit=links["from_place_id"], parts=parts)
+    both = _ends(registry, links).assign(basis=links["basis"], unit=links["from_place_id"])
+    both["parts"] = links.groupby([links["from_place_id"], both["to_vintage"]])["to_place_id"].transform(
+        "nunique"
+    )
     keys = ["from_vintage", "to_vintage", "level", "basis"]
     counts = both.groupby(keys).agg(links=("unit", "size"), units=("unit", "nunique")).reset_index()
     divided = both[both["parts"] > 1].groupby(keys)["unit"].nunique().rename("divided")
