@@ -150,6 +150,7 @@ def build(data: dict, *, path: str = "", sha256: str = "") -> model.Contract:
         tolerance=model.Tolerance(**data.get("tolerance", {})),
         disclosure=model.Disclosure(**data.get("disclosure", {})),
         estimation=_estimation(data.get("estimation")),
+        tabulation=tabulation_of(data.get("tabulation")),
         records=_records(data),
         path=path,
         sha256=sha256,
@@ -220,5 +221,29 @@ def _estimation(data: dict | None) -> model.Estimation | None:
             model.Estimand(**{**estimand, "category": _texts(estimand.get("category"))})
             for estimand in data["estimands"]
         ),
+        record=data.get("record"),
+    )
+
+
+def tabulation_of(data: dict | None) -> model.Tabulation | None:
+    """Return the tabulation that the valid block ``data`` declares, None without one."""
+    if data is None:
+        return None
+    measures = [
+        model.Measure(name, part, **({"expression": given} if isinstance(given, str) else given or {}))
+        for part in ("numerators", "denominators")
+        for name, given in data.get(part, {}).items()
+    ]
+    breakdowns = {
+        name: model.Category(**_frozen({"expression": given} if isinstance(given, str) else given))
+        for name, given in data.get("breakdowns", {}).items()
+    }
+    return model.Tabulation(
+        measures=tuple(measures),
+        populations=MappingProxyType(data.get("populations", {})),
+        breakdowns=MappingProxyType(breakdowns),
+        by=tuple(tuple(names) for names in data["by"]) if "by" in data else None,
+        places=MappingProxyType(data.get("places", {})),
+        weight=data.get("weight"),
         record=data.get("record"),
     )

@@ -246,6 +246,48 @@ class Estimation:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """One thing that is counted or added up. ``part``: numerators or denominators, where it is declared;
+    ``population`` and ``expression``: None is everyone.
+    """
+
+    name: str
+    part: str
+    expression: str | None = None
+    population: str | None = None
+    record: str | None = None
+    unit: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Category:
+    """A breakdown of a tabulation: the expression that gives a unit's category."""
+
+    expression: str
+    categories: tuple[str, ...] | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Tabulation:
+    """Microdata and the tables made of them; the texts are SQL expressions over the record's columns.
+
+    ``record``: whose rows are the units, unless a measure says otherwise (default: the first record);
+    ``places``: level → code (default: the columns of role place_code); ``by``: combinations of breakdowns
+    (default: all).
+    """
+
+    measures: tuple[Measure, ...]
+    populations: Mapping[str, str] = field(default_factory=dict)
+    breakdowns: Mapping[str, Category] = field(default_factory=dict)
+    by: tuple[tuple[str, ...], ...] | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
+    weight: str | None = None
+    record: str | None = None
+
+
+@dataclass(frozen=True)
 class Contract:
     """The declaration of one source. ``path``: its file, relative to the project; ``sha256``: of its content
     with the defaults of its collection."""
@@ -274,7 +316,7 @@ class Contract:
     tolerance: Tolerance = field(default_factory=Tolerance)
     disclosure: Disclosure = field(default_factory=Disclosure)
     estimation: Estimation | None = None
-    tabulation: Any = None
+    tabulation: Tabulation | None = None
     records: Mapping[str, Record] = field(default_factory=dict)
     path: str = ""
     sha256: str = ""
@@ -319,9 +361,9 @@ class Contract:
 
     @cached_property
     def raw(self) -> Mapping[str, Column]:
-        """The columns of the raw table: the contract's kept ones; for microdata, those of its estimates."""
-        if self.estimation:
-            return MappingProxyType({column.name: column for column in _estimate_columns(self)})
+        """The columns of the raw table: the contract's kept ones; for microdata, those of its figures."""
+        if self.microdata:
+            return MappingProxyType({column.name: column for column in _figure_columns(self)})
         return MappingProxyType({name: column for name, column in self.columns.items() if column.kept})
 
     @property
@@ -332,7 +374,7 @@ class Contract:
     @property
     def raw_key(self) -> tuple[str, ...]:
         """Return the columns that identify a row of the raw table within a delivery."""
-        if self.estimation:
+        if self.microdata:
             return tuple(
                 name
                 for name, column in self.raw.items()
@@ -342,48 +384,72 @@ class Contract:
 
 
 ESTIMAND = "estimand"
-"""Dimension of a table of estimates: which estimand the row is about."""
+"""Dimension of a table with estimates: which estimand, or measure of a tabulation, the row is about."""
+MEASURE = "measure"
+"""The same of a table of cells alone."""
+UNKNOWN = "_U"
+"""SDMX code of a category that is missing."""
 
 
-def _estimate_columns(contract: Contract) -> list[Column]:
-    """Return the columns of estimates: places, dimensions, and the figures of one estimand."""
-    levels = sorted({c.level for c in contract.columns.values() if c.level} | {"country"})
-    dimensions = sorted(
-        {
-            name
-            for domain in contract.estimation.domains
-            for name in domain
-            if contract.columns[name].role != "place_code"
-        }
-    )
+def subject(contract: Contract) -> str:
+    """Return the dimension of a table of figures that says what the row is about."""
+    return ESTIMAND if contract.estimation else MEASURE
+
+
+def _figure_columns(contract: Contract) -> list[Column]:
+    """Return the columns of figures made from microdata: places, dimensions, and the figure of one estimand
+    or measure.
+    """
+    estimation, tabulation = contract.estimation, contract.tabulation
+    levels = {c.level for c in contract.columns.values() if c.level} | {"country"}
+    levels |= set(tabulation.places) if tabulation else set()
+    about = [e.measure for e in estimation.estimands] if estimation else []
+    about += [measure.name for measure in tabulation.measures] if tabulation else []
     return [
-        Column("place_level", "place_level", values={level: level for level in levels}),
+        Column("place_level", "place_level", values={level: level for level in sorted(levels)}),
         Column(
             "place_code", "place_code", description="Code of the place; the nation's is that of the contract"
         ),
         Column(
-            ESTIMAND,
+            subject(contract),
             "dimension",
-            categories=tuple(e.measure for e in contract.estimation.estimands),
-            description="What is estimated",
+            categories=tuple(about),
+            description="What is estimated" if estimation else "What is counted or added up",
         ),
-        *(
-            Column(
-                name,
-                "dimension",
-                categories=(*(contract.columns[name].categories or ()), TOTAL)
-                if contract.columns[name].categories
-                else None,
-                description=contract.columns[name].description,
-            )
-            for name in dimensions
-        ),
-        Column("value", "measure", "number", description="Estimate"),
-        Column("standard_error", "standard_error", "number", description="Standard error of the estimate"),
-        Column(
-            "cv", "attribute", "number", description="Coefficient of variation: standard error by estimate"
-        ),
-        Column("ci_low", "attribute", "number", description="Lower limit of the 95 % confidence interval"),
-        Column("ci_high", "attribute", "number", description="Upper limit of the 95 % confidence interval"),
-        Column("respondents", "respondents", "integer", description="Interviews that the estimate rests on"),
+        *_dimensions(contract),
+        *(_ESTIMATE if estimation else _CELL),
     ]
+
+
+def _dimensions(contract: Contract) -> list[Column]:
+    """Return the dimensions of domains and breakdowns, by name."""
+    found: dict[str, Column] = {}
+    for domain in contract.estimation.domains if contract.estimation else ():
+        for name in domain:
+            column = contract.columns[name]
+            if column.role != "place_code":
+                found[name] = _dimension(name, column.categories, (TOTAL,), column.description)
+    for name, breakdown in contract.tabulation.breakdowns.items() if contract.tabulation else ():
+        found[name] = _dimension(name, breakdown.categories, (UNKNOWN, TOTAL), breakdown.description)
+    return [found[name] for name in sorted(found)]
+
+
+def _dimension(
+    name: str, categories: tuple[str, ...] | None, added: tuple[str, ...], description: str | None
+) -> Column:
+    listed = (*categories, *added) if categories else None
+    return Column(name, "dimension", categories=listed, description=description)
+
+
+_ESTIMATE = (
+    Column("value", "measure", "number", description="Estimate"),
+    Column("standard_error", "standard_error", "number", description="Standard error of the estimate"),
+    Column("cv", "attribute", "number", description="Coefficient of variation: standard error by estimate"),
+    Column("ci_low", "attribute", "number", description="Lower limit of the 95 % confidence interval"),
+    Column("ci_high", "attribute", "number", description="Upper limit of the 95 % confidence interval"),
+    Column("respondents", "respondents", "integer", description="Interviews that the estimate rests on"),
+)
+_CELL = (
+    Column("value", "measure", "number", description="Units counted, or values added up; weighted, if so"),
+    Column("respondents", "respondents", "integer", description="Units that the value rests on, unweighted"),
+)

@@ -3,14 +3,14 @@
 import itertools
 import json
 
-from statloom.contracts.model import ESTIMAND, TOTAL, Contract, Selection, Series
+from statloom.contracts.model import TOTAL, Contract, Selection, Series, subject
 
 
 def mapping(contract: Contract) -> list[dict]:
     """Return one row a combination of categories that feeds a series.
 
     Keys: ``source_id, series_code, role, measure, categories, breakdown``; the last two as JSON text.
-    A selection without ``where`` takes every row: its categories are ``{}``. Estimates of microdata are not
+    A selection without ``where`` takes every row: its categories are ``{}``. Figures from microdata are not
     added up: dimensions that a series does not break down are fixed at their total.
     """
     rows = []
@@ -36,11 +36,11 @@ def mapping(contract: Contract) -> list[dict]:
 
 def _selected(contract: Contract, series: Series, selection: Selection) -> tuple[str, dict]:
     where = dict(selection.where)
-    if not contract.estimation:
+    if not contract.microdata:
         return selection.measure, where
     broken_down = {breakdown.column for breakdown in series.breakdown.values()}
     for dimension in contract.named("dimension"):
-        if dimension == ESTIMAND:
+        if dimension == subject(contract):
             where[dimension] = (selection.measure,)
         elif dimension not in broken_down:
             where.setdefault(dimension, (TOTAL,))
@@ -48,7 +48,7 @@ def _selected(contract: Contract, series: Series, selection: Selection) -> tuple
 
 
 def _breakdown(contract: Contract, series: Series) -> dict:
-    total = {TOTAL: TOTAL} if contract.estimation else {}
+    total = {TOTAL: TOTAL} if contract.microdata else {}
     return {
         dimension.lower(): {"column": breakdown.column, "codes": {**breakdown.codes, **total}}
         for dimension, breakdown in series.breakdown.items()

@@ -29,6 +29,35 @@ def _validator(collection: bool):
     return Draft202012Validator(document)
 
 
+@cache
+def _request_validator():
+    from jsonschema import Draft202012Validator
+
+    definitions = schema()["$defs"]
+    identifier = {"$ref": "#/$defs/identifier"}
+    types = definitions["column"]["properties"]["type"]["enum"]
+    return Draft202012Validator(
+        {
+            "$defs": definitions | {"level": identifier},
+            "type": "object",
+            "required": ["columns", "tabulation"],
+            "additionalProperties": False,
+            "properties": {
+                "columns": {"type": "object", "minProperties": 1, "additionalProperties": {"enum": types}},
+                "country": {"type": "string", "minLength": 1},
+                "tabulation": {"$ref": "#/$defs/tabulation"},
+            },
+        }
+    )
+
+
+def request_problems(data: dict) -> list[Problem]:
+    """Return every violation in ``data``, a tabulation without a contract: ``columns`` (name → type),
+    ``tabulation``, ``country``.
+    """
+    return [problem for error in _request_validator().iter_errors(data) for problem in _explain(error)]
+
+
 def schema_problems(data: dict, *, collection: bool = False) -> list[Problem]:
     """Return every violation of the schema in ``data``, as (path, message) in the order of the document."""
     problems = []
@@ -51,6 +80,9 @@ def _explain(error) -> Iterator[Problem]:
                 yield path, f"'{key}' is missing"
     elif error.validator == "enum":
         yield path, f"{value!r} is not one of {', '.join(map(str, rule))}{_suggestion(value, rule)}"
+    elif error.validator == "anyOf":
+        keys = [key for each in rule for key in each.get("required", [])]
+        yield path, f"needs {' or '.join(map(repr, keys))}"
     elif error.validator == "oneOf" and "series" in (value if isinstance(value, dict) else ()):
         yield path, "needs either 'value', or 'numerator' and 'denominator'"
     elif error.validator == "oneOf":
@@ -102,6 +134,7 @@ def cross_problems(data: dict, file_name: str) -> list[Problem]:
         *_series(data),
         *_format(data),
         *_estimation(data),
+        *_tabulation(data),
         *_defects(data),
     ]
 
@@ -207,10 +240,9 @@ def _period(data: dict) -> Iterator[Problem]:
 
 
 def _series(data: dict) -> Iterator[Problem]:
-    columns = data["columns"]
-    estimation = data.get("estimation")
-    estimands = [e["measure"] for e in estimation["estimands"]] if estimation else []
-    measures = estimands or _with_role(data, "measure")
+    columns = {**data["columns"], **_tabulated(data)}
+    estimands = [e["measure"] for e in data.get("estimation", {}).get("estimands", [])]
+    measures = [*estimands, *_tabulated_measures(data)] or _with_role(data, "measure")
     seen: dict[str, int] = {}
     for i, series in enumerate(data.get("series", [])):
         if series["series"] in seen:
@@ -221,7 +253,7 @@ def _series(data: dict) -> Iterator[Problem]:
                 continue
             path, selection = ("series", i, part), series[part]
             if selection["measure"] not in measures:
-                what = "estimand" if estimation else "measure"
+                what = "estimand" if estimands and "tabulation" not in data else "measure"
                 yield (
                     (*path, "measure"),
                     f"no {what} {selection['measure']!r}{_suggestion(selection['measure'], measures)}",
@@ -230,6 +262,20 @@ def _series(data: dict) -> Iterator[Problem]:
                 yield from _where(columns, (*path, "where", name), name, wanted)
         for dimension, breakdown in series.get("breakdown", {}).items():
             yield from _breakdown(data, series, ("series", i, "breakdown", dimension), breakdown)
+
+
+def _tabulated_measures(data: dict) -> list[str]:
+    tabulation = data.get("tabulation", {})
+    return [name for part in ("numerators", "denominators") for name in tabulation.get(part, {})]
+
+
+def _tabulated(data: dict) -> dict[str, dict]:
+    """Return the breakdowns of a tabulation as columns: its raw table has them as dimensions."""
+    breakdowns = data.get("tabulation", {}).get("breakdowns", {})
+    return {
+        name: {"role": "dimension"} | ({"categories": given["categories"]} if "categories" in given else {})
+        for name, given in breakdowns.items()
+    }
 
 
 def _where(columns: dict, path: Path_, name: str, wanted) -> Iterator[Problem]:
@@ -245,7 +291,7 @@ def _where(columns: dict, path: Path_, name: str, wanted) -> Iterator[Problem]:
 
 
 def _breakdown(data: dict, series: dict, path: Path_, breakdown: dict) -> Iterator[Problem]:
-    name, columns = breakdown["column"], data["columns"]
+    name, columns = breakdown["column"], {**data["columns"], **_tabulated(data)}
     if name not in columns:
         yield (*path, "column"), f"no column {name!r}{_suggestion(name, columns)}"
         return
@@ -329,6 +375,13 @@ def _estimation(data: dict) -> Iterator[Problem]:
                     f"{name!r} is no column of role place_code or dimension",
                 )
     yield from _estimands(data)
+
+
+def _tabulation(data: dict) -> Iterator[Problem]:
+    if "tabulation" in data:
+        from statloom.contracts import tabulation
+
+        yield from tabulation.problems(data)
 
 
 def _estimands(data: dict) -> Iterator[Problem]:
