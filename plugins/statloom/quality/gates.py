@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from statloom import contracts
 from statloom.errors import GateError
-from statloom.quality import context, contract_suite, delivery, pages, results, sql, suites
+from statloom.quality import context, contract_suite, delivery, pages, profile, results, sql, suites
 from statloom.quality.bindings import Bindings, bound
 from statloom.quality.expectations.base import OwnExpectation
 from statloom.quality.expectations.metrics import EXAMPLES
@@ -66,7 +66,7 @@ def judge(
     if gate not in GATES:
         raise GateError(f"there is no gate {gate!r}; the gates are {', '.join(GATES)}")
     started_at = datetime.now(UTC)
-    subjects = [_raw(subject, delivery_id, engine)] if gate == "raw" else _tables(gate)
+    subjects = _raw_subjects(subject, delivery_id, engine) if gate == "raw" else _tables(gate)
     if not subjects:
         raise GateError(f"gate {gate}: no suites are declared, so nothing would be judged")
     found, over_budget, validations = [], [], {}
@@ -113,10 +113,33 @@ class _Subject:
     prepare: Callable[[Connection], None]
 
 
-def _raw(source: str, delivery_id: int | None, engine: Engine) -> _Subject:
+def _raw_subjects(source: str, delivery_id: int | None, engine: Engine) -> list[_Subject]:
     if delivery_id is None:
         raise GateError(f"gate raw: {source}: a delivery must be named")
     contract = contracts.load(source)
+    subjects = [_raw(contract, delivery_id, engine)]
+    if contract.microdata:
+        subjects.insert(0, _profile(contract, delivery_id))
+    return subjects
+
+
+def _profile(contract: contracts.Contract, delivery_id: int) -> _Subject:
+    """Return the profile of a delivery of microdata, of which the raw table has figures alone."""
+    declared = next(iter(suites.find("raw", f"{contract.source}.profile")), None)
+    suite = profile.extended(contract, declared)
+    bindings = Bindings(
+        batch=profile.PROFILE,
+        table=sql.literal(profile.PROFILE),
+        table_name=f"profile of {contract.source}",
+        delivery_id=delivery_id,
+        example_columns=suite.example_columns,
+        key_columns=suite.example_columns,
+    )
+    return _Subject(suite, bindings, profile.PROFILE, partial(profile.prepare, delivery_id=delivery_id))
+
+
+def _raw(contract: contracts.Contract, delivery_id: int, engine: Engine) -> _Subject:
+    source = contract.source
     suite = contract_suite.extended(contract, next(iter(suites.find("raw", source)), None))
     with engine.connect() as connection:
         previous = connection.scalar(
