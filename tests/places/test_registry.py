@@ -83,7 +83,7 @@ def test_weights_that_do_not_sum_to_one(seeds):
     message = refusal(seeds)
     place = seeds["crosswalk"].loc[row, "from_place_id"]
     assert "crosswalk.csv, row" in message
-    assert f"the weights of {place} sum to" in message
+    assert f"the weights of {place} by households sum to" in message
 
 
 @pytest.mark.parametrize("weight", ["0", "-0.2", "1.2", "much", ""])
@@ -96,6 +96,56 @@ def test_a_weight_within_the_tolerance_is_no_fault(seeds):
     row = row_of(seeds, "crosswalk", quality="exact")
     seeds["crosswalk"].loc[row, "weight"] = "0.9999995"
     assert refusal(seeds) == ""
+
+
+@pytest.mark.parametrize("error", ["-0.1", "", "none", "inf"])
+def test_standard_errors_of_weights_that_are_none(seeds, error):
+    row = row_of(seeds, "crosswalk", basis="population")
+    seeds["crosswalk"].loc[row, "weight_se"] = error
+    assert f"crosswalk.csv, row {row + 2}: weight_se '{error}' is not a number from 0 on" in refusal(seeds)
+
+
+def test_a_link_between_places_of_one_vintage(seeds):
+    row = row_of(seeds, "crosswalk", from_place_id="NP-2011:country:NP")
+    seeds["crosswalk"].loc[row, "to_place_id"] = "NP-2011:district:01"
+    assert f"row {row + 2}: a link between two places of one vintage, NP-2011" in refusal(seeds)
+
+
+@pytest.mark.parametrize("basis", gates.BASES)
+def test_a_divided_place_without_weights_by_a_basis(seeds, basis):
+    rows = seeds["crosswalk"]
+    place = rows.loc[row_of(seeds, "crosswalk", basis=basis), "from_place_id"]
+    seeds["crosswalk"] = rows[(rows["from_place_id"] != place) | (rows["basis"] != basis)].reset_index(
+        drop=True
+    )
+    row = row_of(seeds, "crosswalk", from_place_id=place)
+    assert (
+        refusal(seeds) == f"crosswalk.csv, row {row + 2}: {place} is divided, and has no weights by {basis}"
+    )
+
+
+def test_a_place_that_goes_whole_to_two(seeds):
+    row = row_of(seeds, "crosswalk", from_place_id="NP-2011:vdc:1642")
+    more = seeds["crosswalk"].loc[[row]].assign(to_place_id="NP-2017:local_unit:10105")
+    seeds["crosswalk"] = pd.concat([seeds["crosswalk"], more], ignore_index=True)
+    message = refusal(seeds)
+    assert f"row {row + 2}: NP-2011:vdc:1642 goes whole to " in message
+    assert f"row {row + 2}: the weights of NP-2011:vdc:1642 by whole sum to 2.0, not 1" in message
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [("basis", "is not a basis of weights"), ("quality", "is not a quality of weights")],
+)
+def test_words_that_a_crosswalk_does_not_know(seeds, column, reason):
+    seeds["crosswalk"].loc[7, column] = "guess"
+    assert f"crosswalk.csv, row 9: {column} guess {reason}" in refusal(seeds)
+
+
+def test_a_link_that_is_there_twice(seeds):
+    row = row_of(seeds, "crosswalk", basis="area")
+    seeds["crosswalk"] = pd.concat([seeds["crosswalk"], seeds["crosswalk"].loc[[row]]], ignore_index=True)
+    assert f"row {len(seeds['crosswalk']) + 1}: the link is there twice" in refusal(seeds)
 
 
 def test_a_cycle(seeds):
