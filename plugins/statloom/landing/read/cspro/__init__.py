@@ -142,8 +142,6 @@ class Reader:
                 yield file.name, self._cells(file, block, lines)
             if not any_line:
                 raise DeliveryError("no lines of data", file=file.name)
-            for plan in self._plans:
-                self._check_lengths_at_end(plan, file)
 
     def _cells(self, file: File, block: Block, lines: np.ndarray) -> dict[str, Cells]:
         lines = lines[~block.blank()[lines]]
@@ -221,25 +219,17 @@ class Reader:
         full = lines[lengths == plan.length]
         if not plan.has_blank_end and len(full):
             plan.has_blank_end = bool((block.matrix(full, plan.length - 1, 1) == ord(" ")).any())
-        if plan.first_short is not None and plan.has_blank_end:
-            self._refuse_short(plan, file)
-
-    def _refuse_short(self, plan: _Plan, file: File) -> None:
-        raise DeliveryError(
-            f"the dictionary does not match, or the line is cut off: it has fewer characters than the"
-            f" {plan.length} of record {plan.kind.name}, and other lines keep the blanks at their end",
-            file=file.name,
-            row=plan.first_short,
-        )
-
-    def _check_lengths_at_end(self, plan: _Plan, file: File) -> None:
-        same = plan.shortest == plan.longest < plan.length
-        if (
-            plan.first_short is not None
-            and same
-            and plan.lines >= _MANY_LINES
-            and plan.longest < plan.required_to
-        ):
+        if plan.first_short is None:
+            return
+        if plan.has_blank_end:
+            raise DeliveryError(
+                f"the dictionary does not match, or the line is cut off: it has fewer characters than the"
+                f" {plan.length} of record {plan.kind.name}, and other lines keep the blanks at their end",
+                file=file.name,
+                row=plan.first_short,
+            )
+        same = plan.shortest == plan.longest
+        if same and plan.lines >= _MANY_LINES and plan.longest < plan.required_to:
             raise DeliveryError(
                 f"the dictionary does not match: every line of record {plan.kind.name} has {plan.longest}"
                 f" characters, and by the dictionary it has {plan.length}",

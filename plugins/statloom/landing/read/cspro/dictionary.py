@@ -96,9 +96,10 @@ class Item:
                 if not low.strip():
                     continue
                 code = self._code(low)
-                labels.setdefault(code, value.labels[0] if value.labels else code)
+                labels.setdefault(code, value.labels[0] if value.labels and value.labels[0] else code)
                 for language, label in zip(languages[1:], value.labels[1:], strict=False):
-                    translations.setdefault(language, {}).setdefault(code, label)
+                    if label:
+                        translations.setdefault(language.lower(), {}).setdefault(code, label)
         return CodeList(labels, tuple(ranges), translations)
 
     def _code(self, text: str) -> str:

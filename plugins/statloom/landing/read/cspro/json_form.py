@@ -123,5 +123,4 @@ def _labels(given: dict, languages: tuple) -> tuple[str, ...]:
     if len(languages) < 2:
         return tuple(each["text"] for each in labels[:1])
     by_language = {each.get("language", languages[0]).lower(): each["text"] for each in labels}
-    first = next(iter(by_language.values()), "")
-    return tuple(by_language.get(language, first) for language in languages)
+    return tuple(by_language.get(language, "") for language in languages)

@@ -22,7 +22,7 @@ class _Section:
 
     def number(self, key: str, file: str, default: int | None = None) -> int:
         for k, value, line in self.pairs:
-            if k == key:
+            if k == key.lower():
                 if not value.isdigit():
                     raise DeliveryError(f"{key} is {value!r}, and must be a number", file=file, row=line)
                 return int(value)
@@ -79,11 +79,11 @@ def parse(text: str, name: str) -> Dictionary:
                     items=tuple(own),
                     ids=above,
                     required=section.get("required", "yes").lower() == "yes",
-                    maximum=section.number("maxrecords", name, 1),
+                    maximum=section.number("MaxRecords", name, 1),
                 )
             )
-    length = head.number("recordtypelen", name, 0)
-    start = max(head.number("recordtypestart", name, 0 if length == 0 else None), 1)
+    length = head.number("RecordTypeLen", name, 0)
+    start = max(head.number("RecordTypeStart", name, 0 if length == 0 else None), 1)
     return Dictionary(
         _name(head, name), start, length, tuple(records), tuple(levels[0][0]) if levels else (), languages
     )
@@ -118,19 +118,19 @@ def _name(section: _Section, file: str) -> str:
 
 
 def _item(section: _Section, items: list[Item], parent: Item | None, file: str) -> tuple[Item, Item | None]:
-    length = section.number("len", file, 1)
+    length = section.number("Len", file, 1)
     subitem = section.get("itemtype", "item").lower() == "subitem"
     try:
-        occurrences, step = steps(section.number("occurrences", file, 1), length, parent if subitem else None)
+        occurrences, step = steps(section.number("Occurrences", file, 1), length, parent if subitem else None)
     except ValueError as error:
         raise DeliveryError(f"item {_name(section, file)}: {error}", file=file, row=section.line) from None
     numeric = section.get("datatype", "numeric").lower() != "alpha"
     item = Item(
         name=_name(section, file),
-        start=section.number("start", file),
+        start=section.number("Start", file),
         length=length,
         numeric=numeric,
-        decimals=section.number("decimal", file, 0) if numeric else 0,
+        decimals=section.number("Decimal", file, 0) if numeric else 0,
         decimal_mark=section.get("decimalchar", "no").lower() == "yes",
         occurrences=occurrences,
         step=step,
