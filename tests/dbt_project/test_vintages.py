@@ -175,7 +175,8 @@ def test_a_wrong_weight_is_named_with_every_series_that_it_harms(built):
     change = (
         "update places.crosswalk set weight = weight + {} where (from_place_id, to_place_id) in"
         " (select from_place_id, min(to_place_id) from places.crosswalk where from_place_id in"
-        " (select min(from_place_id) from places.crosswalk where basis = 'households' and from_place_id similar to '%(vdc|local_unit)%'"
+        " (select min(from_place_id) from places.crosswalk where basis = 'households' and"
+        " from_place_id similar to '%(vdc|local_unit)%'"
         " group by split_part(from_place_id, ':', 1)) group by from_place_id)"
     )
     built.run(change.format("0.000000001"))
