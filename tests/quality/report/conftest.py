@@ -150,15 +150,25 @@ def country(office):
     office.execute("create schema if not exists marts")
     office.execute(
         "create table marts.observation (source_id text, place_vintage text, place_level text, place_id text,"
-        " geo_method text, value numeric, geo_se double precision)"
+        " geo_method text, value numeric, split_share numeric, geo_se double precision)"
     )
     office.execute(
         "insert into marts.observation values"
-        " ('births', 'V', 'country', 'V:country:NP', 'observed', 600, null),"
-        " ('births', 'V', 'district', 'V:district:11', 'observed', 100, null),"
-        " ('births', 'V', 'district', 'V:district:11', 'exact_merge', 90, null),"
-        " ('births', 'V', 'district', 'V:district:12', 'apportioned', 200, 4),"
-        " ('births', 'V', 'district', 'V:district:12', 'exact_merge', 200, null)"
+        " ('births', 'V', 'country', 'V:country:NP', 'observed', 600, 0, 0),"
+        " ('births', 'V', 'district', 'V:district:11', 'observed', 100, 0, 0),"
+        " ('births', 'V', 'district', 'V:district:11', 'exact_merge', 90, 0, 0),"
+        " ('births', 'V', 'district', 'V:district:12', 'apportioned', 200, 0.25, 4),"
+        " ('births', 'V', 'district', 'V:district:12', 'exact_merge', 200, 0, 0)"
+    )
+    # Not a figure: a row that says why there is none.
+    office.execute(
+        "insert into marts.observation values ('births', 'V', 'district', 'V:district:21', 'apportioned')"
+    )
+    office.execute(
+        "create table quality.not_carried as select 'births' as source_id, 'NP_RATE' as series_code,"
+        " 'district' as place_level, 'OLD' as place_vintage, 'V' as to_vintage,"
+        " 'no link leads from the place <to> V' as reason, 12 as figures, 3 as places,"
+        " 'OLD:district:11' as example_place_id"
     )
     office.execute(
         "create table quality.place_agreement (series_code text, source_id text, place_id text,"

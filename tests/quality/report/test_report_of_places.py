@@ -77,6 +77,11 @@ def test_every_method_is_listed_with_its_count_and_share(site):
         assert line in words, line
 
 
+def test_what_could_not_be_carried_is_said_with_the_reason(site):
+    words = _text(site / "places" / f"{SOURCE}.html")
+    assert "district no link leads from the place <to> V 12 NP_RATE OLD:district:11" in words
+
+
 def test_the_way_of_figures_to_todays_places_is_counted_by_level(site):
     words = _text(site / "places" / f"{SOURCE}.html")
     assert "country 1 0 0 0.0 %" in words
@@ -93,11 +98,11 @@ def test_the_error_of_divided_figures_is_relative_to_their_value(country, site):
     made = collect_places(country.engine)["made"][SOURCE]
     errors = {row["name"]: (row["error"], row["error_class"]) for row in made["rows"]}
     assert errors == {"Ilam": (None, "whole"), "Jhapa": (0.02, "error-2"), "Kaski": (None, "none")}
-    assert "Jhapa East apportioned 0 1 1 2.0 %" in _text(site / "places" / f"{SOURCE}.html")
+    assert "Jhapa East apportioned 0 1 1 25.0 % 2.0 %" in _text(site / "places" / f"{SOURCE}.html")
 
 
 def test_a_warehouse_that_estimates_no_errors_has_none_on_its_pages(country, tmp_path):
-    country.execute("alter table marts.observation drop column geo_se")
+    country.execute("alter table marts.observation drop column geo_se, drop column split_share")
     report.write(country.engine, tmp_path)
     page = (tmp_path / "places" / f"{SOURCE}.html").read_text()
     assert "Median error" not in page and 'data-method="apportioned"' in page

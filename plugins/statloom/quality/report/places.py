@@ -70,9 +70,9 @@ _AGREEMENT = """
 
 _FIGURES = """
     select coalesce(source_id, '') as source_id, place_level, place_id, geo_method, count(*) as figures,
-        {error} as error
+        {error} as error, {split} as split
     from marts.observation
-    where place_vintage = :vintage
+    where place_vintage = :vintage and value is not null
     group by grouping sets (
         (source_id, place_level, place_id, geo_method), (place_level, place_id, geo_method)
     )
@@ -81,6 +81,16 @@ _FIGURES = """
 _ERROR = """percentile_cont(0.5) within group (
             order by geo_se::double precision / nullif(abs(value), 0)::double precision
         )"""
+_SPLIT = "percentile_cont(0.5) within group (order by split_share::double precision)"
+
+_NOT_CARRIED = """
+    select source_id, place_level, to_vintage, reason, sum(figures)::bigint as figures,
+        array_agg(distinct series_code order by series_code) as series, min(example_place_id) as example
+    from quality.not_carried
+    where to_vintage = :vintage
+    group by source_id, place_level, to_vintage, reason
+    order by source_id, figures desc
+"""
 
 
 def collect_places(engine: Engine) -> dict[str, Any]:
@@ -90,7 +100,7 @@ def collect_places(engine: Engine) -> dict[str, Any]:
     decisions, collisions, rejected, agreement`` (rows with ``source_id``), ``differing`` (source_id → rows of
     which ``agreement`` has the largest), ``made`` (source_id → how its figures reached today's places, as
     `shading.shades` gives it; '' for all sources together), ``by_method`` (rows of source_id, place_level,
-    observed, exact_merge, apportioned).
+    observed, exact_merge, apportioned), ``not_carried`` (what could not be moved to today's places, and why).
     """
     with engine.connect() as connection:
         return _collected(Reader(connection))
@@ -113,6 +123,7 @@ def _collected(read: Reader) -> dict[str, Any]:
         "differing": {row["source_id"]: row["differing"] for row in agreement},
         "made": {},
         "by_method": [],
+        "not_carried": read.rows(_NOT_CARRIED, "quality.not_carried", vintage=vintage),
     }
     if registry is None:
         return said
@@ -165,11 +176,16 @@ def figures(read: Reader, vintage: str | None) -> pd.DataFrame:
     """Return how many published figures each place of ``vintage`` has from each source, by ``geo_method``.
 
     ``source_id`` is '' for all sources together. ``error``: the median of the figures' standard errors from
-    moving them, relative to their values; missing where none is known.
+    moving them, relative to their values; ``split``: the median share of a figure that had to be divided.
+    Both are missing where they are not known.
     """
-    columns = ["source_id", "place_level", "place_id", "geo_method", "figures", "error"]
-    error = _ERROR if "geo_se" in read.columns("marts.observation") else "null::double precision"
-    return read.frame(_FIGURES.format(error=error), columns, "marts.observation", vintage=vintage)
+    columns = ["source_id", "place_level", "place_id", "geo_method", "figures", "error", "split"]
+    known = read.columns("marts.observation")
+    query = _FIGURES.format(
+        error=_ERROR if "geo_se" in known else "null::double precision",
+        split=_SPLIT if "split_share" in known else "null::double precision",
+    )
+    return read.frame(query, columns, "marts.observation", vintage=vintage)
 
 
 def _decisions(registry: Registry, read: Reader) -> pd.DataFrame:

@@ -52,7 +52,10 @@ def _schemes(registry: Registry) -> list[dict[str, Any]]:
     counts = codes.groupby(["place_scheme", "place_level"]).agg(
         codes=("place_code", "size"), places=("place_id", "nunique")
     )
-    counts = counts.reset_index()
+    depth: dict[str, int] = {}
+    for vintage in registry.seeds["place_vintage"]["place_vintage"]:
+        depth = depths(registry, vintage) | depth
+    counts = counts.reset_index().sort_values("place_level", key=lambda levels: levels.map(depth))
     return [
         scheme
         | {

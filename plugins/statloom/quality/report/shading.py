@@ -16,8 +16,8 @@ def shades(figures: pd.DataFrame, registry: Registry, vintage: str | None) -> di
 
     ``figures``: as `places.figures` gives them. Each has ``level`` (the finest that the source reaches),
     ``depth`` (of that level), ``rows`` (one for each statistical place of it: place_id, name, above, method,
-    observed, exact_merge, apportioned, error, error_class) and ``has_errors``. ``method`` is the worst of the
-    place's figures, or none.
+    observed, exact_merge, apportioned, split, error, error_class) and ``has_errors``. ``method`` is the worst
+    of the place's figures, or none; ``split`` and ``error`` are those of its apportioned figures.
     """
     if figures.empty:
         return {}
@@ -36,7 +36,8 @@ def shades(figures: pd.DataFrame, registry: Registry, vintage: str | None) -> di
     of_level = {level: rows.drop(columns="place_level") for level, rows in current.groupby("place_level")}
     counts = _counts(figures, ["source_id", "place_id"])
     apportioned = figures[figures["geo_method"] == "apportioned"]
-    errors = apportioned.set_index(["source_id", "place_id"])["error"].astype(float)
+    errors = apportioned.set_index(["source_id", "place_id"])[["error", "split"]].astype(float)
+    unknown = errors.iloc[:0].droplevel(0)
     levels = figures.drop_duplicates(["source_id", "place_level"])
     levels = levels.assign(depth=levels["place_level"].map(depth).fillna(0)).sort_values("depth")
     finest = levels.drop_duplicates("source_id", keep="last").set_index("source_id")["place_level"]
@@ -44,16 +45,17 @@ def shades(figures: pd.DataFrame, registry: Registry, vintage: str | None) -> di
     for source_id, level in finest.items():
         rows = of_level[level].join(counts.loc[source_id], on="place_id")
         rows = rows.fillna(dict.fromkeys(MADE, 0)).astype(dict.fromkeys(MADE, int))
-        known = errors.get(source_id, pd.Series(dtype=float))
+        known = errors.loc[source_id] if source_id in errors.index else unknown
         rows["method"] = [worst(row) for row in rows[list(MADE)].itertuples(index=False, name=None)]
-        rows["error"] = rows["place_id"].map(known)
+        rows = rows.join(known, on="place_id")
         rows["error_class"] = list(map(error_class, rows["method"], rows["error"]))
-        rows["error"] = rows["error"].astype("object").where(rows["error"].notna(), None)
+        rows = rows.astype({"error": "object", "split": "object"})
+        rows = rows.where(rows.notna(), None)
         found[str(source_id)] = {
             "level": level,
             "depth": depth.get(level, 0),
             "rows": rows.to_dict("records"),
-            "has_errors": bool(known.notna().any()),
+            "has_errors": bool(known["error"].notna().any()),
         }
     return found
 
