@@ -109,11 +109,10 @@ def of_record(contract: Contract, record: str, found: list[File]) -> File:
     Raises DeliveryError when none fits, or several do.
     """
     pattern = contract.records[record].file
-    if pattern is None and (len(found) == 1 or len(contract.records) == 1):
+    if pattern is None and len(contract.records) == 1:
         if len(found) > 1:
-            raise DeliveryError(
-                f"one file was expected, and there are {', '.join(file.name for file in found)}"
-            )
+            names = ", ".join(file.name for file in found)
+            raise DeliveryError(f"one file was expected, and there are {names}")
         return found[0]
     pattern = (pattern or f"{record}.*").lower()
     fitting = [file for file in found if fnmatch.fnmatchcase(file.name.rsplit("/", 1)[-1].lower(), pattern)]
