@@ -59,7 +59,13 @@ def test_no_dag_fails_to_load(loaded):
 
 def test_one_ingest_dag_for_each_contract_and_four_of_the_pipeline(loaded):
     expected = {f"ingest__{source}" for source in contracts.load_all()}
-    assert set(loaded["dags"]) == expected | {"warehouse", "release", "quality_report"}
+    assert set(loaded["dags"]) == expected | {
+        "warehouse",
+        "release",
+        "quality_report",
+        "backup",
+        "restore_drill",
+    }
 
 
 def test_an_ingest_dag_settles_even_when_its_gate_fails(loaded):

@@ -18,9 +18,12 @@ COMMANDS = {
     "down": "stop what `up` started",
     "status": "say what is running, and what is published",
     "psql": "open psql on the warehouse as one of its roles",
+    "backup": "copy what must not be lost; with --drill, show that it comes back",
+    "restore": "bring the database back to a moment",
     "source": "make a contract for a new file, or check a source without writing",
     "places": "resolve place references",
     "survey": "estimate from survey microdata",
+    "tabulate": "count and add up unit records over places and breakdowns",
     "disclosure": "audit a folder of published files: can anyone work out the cells left out?",
 }
 

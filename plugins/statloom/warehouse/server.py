@@ -21,6 +21,7 @@ import os
 import pwd
 import re
 import secrets as random_secrets
+import shlex
 import shutil
 import signal
 import socket as sockets
@@ -28,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,9 +52,11 @@ OPTIONS = {
     "maintenance_work_mem": "256MB",
     "effective_cache_size": "1GB",
     "random_page_cost": "1.1",
-    # No replica and no log shipping: tables that a transaction makes and fills are written once, not twice.
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
+    # A base backup and the log after it give any moment back (statloom.backup).
+    "wal_level": "replica",
+    "max_wal_senders": "2",
+    "archive_mode": "on",
+    "archive_timeout": "5min",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
@@ -139,6 +142,17 @@ def external() -> str | None:
     return os.environ.get("STATLOOM_DATABASE_URL") or None
 
 
+@contextlib.contextmanager
+def embedded() -> Iterator[None]:
+    """Within the block there is no external server in this process: what is started is an embedded one."""
+    given = os.environ.pop("STATLOOM_DATABASE_URL", None)
+    try:
+        yield
+    finally:
+        if given is not None:
+            os.environ["STATLOOM_DATABASE_URL"] = given
+
+
 def is_running(settings: Settings) -> bool:
     """Say whether the embedded server of this installation accepts connections; starts nothing."""
     return _find(settings) is not None
@@ -214,6 +228,75 @@ def tool(settings: Settings, name: str) -> Path:
     if not (folder / name).exists():
         raise StatloomError(f"there is no program {name!r} in {folder}")
     return folder / name
+
+
+def backup_folder(settings: Settings) -> Path:
+    """Return the folder of backups: ``STATLOOM_BACKUP``, else one beside the cluster."""
+    given = os.environ.get("STATLOOM_BACKUP")
+    return Path(given).absolute() if given else _root(settings) / "backup"
+
+
+def run_tool(
+    settings: Settings, name: str, *arguments: object, password: str = "", reads: Path | None = None
+) -> None:
+    """Run PostgreSQL's or the system's program ``name``; of the embedded server under the cluster's account.
+
+    ``password`` is for its connection; ``reads`` is a file for its standard input.
+    Raises StatloomError with what the program said when it fails.
+    """
+    account = _Account(None, None, "") if external() else _account()
+    programs = binaries() if external() else _prepared_place(settings, account).binaries
+    program = programs / name if (programs / name).exists() else name
+    with tempfile.TemporaryFile("w+") as output, open(reads or os.devnull, "rb") as source:
+        done = subprocess.run(
+            [str(word) for word in (program, *arguments)],
+            stdin=source,
+            stdout=output,
+            stderr=output,
+            env=_environment() | ({"PGPASSWORD": password} if password else {}),
+            cwd="/",
+            check=False,
+            **account.options,
+        )
+        output.seek(0)
+        if done.returncode:
+            raise StatloomError(f"{name} failed: {output.read().strip() or f'exit code {done.returncode}'}")
+
+
+def give_to_account(folder: Path) -> None:
+    """Make ``folder`` (mode 0700) and give it to the account that owns the cluster."""
+    account = _account()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    if account.user is not None:
+        os.chown(folder, account.user, account.group)
+    if not _reachable(folder, account):
+        raise StatloomError(
+            f"account {account.name!r}, under which PostgreSQL runs, cannot reach {folder}; "
+            "STATLOOM_BACKUP can name another folder"
+        )
+
+
+def replace_cluster(settings: Settings, fill: Callable[[Path], None]) -> Path | None:
+    """Put another cluster in the place of this installation's, whose server must not run.
+
+    ``fill`` gets an empty folder that belongs to the account of PostgreSQL, and puts the cluster in. Returns
+    the folder to which the former cluster was moved, None when there was none.
+    """
+    with processes.lock(settings.run / "postgres.lock"):
+        if _postmaster(_data(settings)) is not None:
+            raise StatloomError("the database is running; stop it with 'statloom down'")
+        place = _prepared_place(settings, _account())
+        draft = place.root / "postgres.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        give_to_account(draft)
+        fill(draft)
+        former = None
+        if place.data.exists():
+            former = place.root / f"postgres.before-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+            place.data.replace(former)
+        draft.replace(place.data)
+        return former
 
 
 def _external_server() -> Server | None:
@@ -456,11 +539,6 @@ def _initialise(settings: Settings, place: _Place, account: _Account) -> None:
                 raise StatloomError(f"the database could not be made: {output.read().strip()}")
     finally:
         password_file.unlink(missing_ok=True)
-    (draft / "pg_hba.conf").write_text(
-        "# Written by Statloom. Every connection needs its password.\n"
-        "local all all scram-sha-256\n"
-        f"host all all {HOST}/32 scram-sha-256\n"
-    )
     with (draft / "postgresql.conf").open("a") as handle:
         handle.write("\ninclude = 'statloom.conf'  # written anew at every start\n")
     draft.replace(place.data)
@@ -502,10 +580,17 @@ def _start(
             # The list is split at commas unless a name is in double quotes.
             "unix_socket_directories": '"' + str(socket_folder).replace('"', '""') + '"',
             "dynamic_shared_memory_type": _shared_memory(),
+            "archive_command": _archive_command(backup_folder(settings) / "wal"),
         }
         values |= options
         text = "".join(f"{name} = {_quoted(value)}\n" for name, value in values.items())
         (place.data / "statloom.conf").write_text("# Written by Statloom at every start.\n" + text)
+        (place.data / "pg_hba.conf").write_text(
+            "# Written by Statloom at every start. Every connection needs its password.\n"
+            "local all all scram-sha-256\n"
+            f"host all all {HOST}/32 scram-sha-256\n"
+            f"host replication {ADMINISTRATOR} {HOST}/32 scram-sha-256\n"
+        )
         mark = log.stat().st_size if log.exists() else 0
         pid = processes.start_detached(
             [str(place.binaries / "postgres"), "-D", str(place.data)],
@@ -538,6 +623,16 @@ def _start(
     found = replace(found, socket=str(socket_folder), started=True)
     _remember(settings, found, keep=keep)
     return found
+
+
+def _archive_command(folder: Path) -> str:
+    """Keep a finished part of the log, compressed, under its name only when it is whole.
+
+    Until a first base backup has made the folder the log is of no use, and is given up.
+    """
+    part, kept = shlex.quote(f"{folder}/%f.gz.part"), shlex.quote(f"{folder}/%f.gz")
+    keep = f"gzip -1 < %p > {part} && sync {part} && mv {part} {kept}"
+    return f"test ! -d {shlex.quote(str(folder))} || test -f {kept} || ({keep})"
 
 
 def _shared_memory() -> str:
