@@ -111,7 +111,8 @@ def _as_published(installation, source: str) -> dict[str, str]:
     lines = installation.query(
         "select place_id, case when bool_or(geo_method = 'apportioned') then 'apportioned' when"
         " bool_or(geo_method = 'exact_merge') then 'exact_merge' else 'observed' end from marts.observation"
-        f" where place_level = 'local_unit' and source_id like '{source}' group by place_id"
+        f" where place_level = 'local_unit' and source_id like '{source}' and value is not null"
+        " group by place_id"
     )
     return dict(line.split("|") for line in lines)
 

@@ -229,3 +229,35 @@ def test_relative_differences(value, said):
     from statloom.quality.report.words import relative
 
     assert relative(value) == said
+
+
+def test_figures_on_a_level_without_places_of_its_own_stop_nothing(country, tmp_path):
+    """Such as figures of a protected area, where nothing is published."""
+    country.execute(
+        "update marts.observation set place_level = 'park', place_id = 'V:park:1'"
+        " where place_id = 'V:country:NP'"
+    )
+    report.write(country.engine, tmp_path)
+    assert "park 1 0 0 0.0 %" in _text(tmp_path / "places" / f"{SOURCE}.html")
+
+
+def test_a_long_review_queue_is_cut_and_says_so(country, tmp_path):
+    country.execute(
+        "insert into places.place_reference (source_id, place_scheme, place_level, place_code, place_name,"
+        " place_parent, place_id, method) select 'births', 'TEST', 'district', '', 'unknown ' || n, '', null,"
+        " 'unresolved' from generate_series(1, 400) as n"
+    )
+    report.write(country.engine, tmp_path)
+    page = tmp_path / "places" / f"{SOURCE}.html"
+    assert "The first 300 of 401" in _text(page)
+    assert page.read_text().count("unknown ") == 300 - 1
+
+
+def test_a_reference_that_was_decided_since_is_marked(country):
+    decisions = country.project / "dbt_project" / "seeds" / "places" / "place_decision.csv"
+    decisions.write_text(
+        decisions.read_text()
+        + "births,TEST,district,,Illaam <b>,,V:district:11,A. Person,2026-02-01,asked again,Ilam\n"
+    )
+    (waiting,) = collect_places(country.engine)["queue"]
+    assert waiting["decided"]

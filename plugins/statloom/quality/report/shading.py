@@ -34,6 +34,7 @@ def shades(figures: pd.DataFrame, registry: Registry, vintage: str | None) -> di
         }
     ).sort_values(["above", "name", "place_id"])
     of_level = {level: rows.drop(columns="place_level") for level, rows in current.groupby("place_level")}
+    nowhere = current.iloc[:0].drop(columns="place_level")
     counts = _counts(figures, ["source_id", "place_id"])
     apportioned = figures[figures["geo_method"] == "apportioned"]
     errors = apportioned.set_index(["source_id", "place_id"])[["error", "split"]].astype(float)
@@ -43,7 +44,7 @@ def shades(figures: pd.DataFrame, registry: Registry, vintage: str | None) -> di
     finest = levels.drop_duplicates("source_id", keep="last").set_index("source_id")["place_level"]
     found = {}
     for source_id, level in finest.items():
-        rows = of_level[level].join(counts.loc[source_id], on="place_id")
+        rows = of_level.get(level, nowhere).join(counts.loc[source_id], on="place_id")
         rows = rows.fillna(dict.fromkeys(MADE, 0)).astype(dict.fromkeys(MADE, int))
         known = errors.loc[source_id] if source_id in errors.index else unknown
         rows["method"] = [worst(row) for row in rows[list(MADE)].itertuples(index=False, name=None)]

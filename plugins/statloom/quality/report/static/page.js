@@ -44,16 +44,17 @@ for (const button of document.querySelectorAll("th button.sort")) {
   button.addEventListener("click", () => {
     const body = heading.closest("table").tBodies[0];
     const numbers = heading.classList.contains("n");
-    const down = heading.getAttribute("aria-sort") === "descending" || (!heading.ariaSort && !numbers);
+    const now = heading.getAttribute("aria-sort");
+    const up = now === "descending" || (now === null && !numbers);
     const value = numbers ? (row) => Math.abs(Number(plain(row.cells[heading.cellIndex]))) || 0 : null;
     const rows = [...body.rows].sort((a, b) =>
       value
         ? value(a) - value(b)
         : order.compare(plain(a.cells[heading.cellIndex]), plain(b.cells[heading.cellIndex])),
     );
-    if (!down) rows.reverse();
+    if (!up) rows.reverse();
     for (const other of heading.parentElement.cells) other.removeAttribute("aria-sort");
-    heading.setAttribute("aria-sort", down ? "ascending" : "descending");
+    heading.setAttribute("aria-sort", up ? "ascending" : "descending");
     body.append(...rows);
   });
 }
