@@ -14,12 +14,20 @@ from statloom.landing.read.checks import CHUNK, maximum_bytes
 
 
 def fetch(contract: Contract, lookup: Lookup | None, folder: Path) -> Payload:
-    """Copy the file that the contract's ``url`` names. A path is relative to the project."""
-    url = contract.connector.url
+    """Copy the file that the contract's ``url`` names, and those ``beside`` it. A path is relative to the
+    project.
+    """
+    parts = [_part(contract, url, folder) for url in (contract.connector.url, *contract.connector.beside)]
+    return Payload(tuple(parts), parts[0].fetched_from)
+
+
+def _part(contract: Contract, url: str, folder: Path) -> Part:
     address = url if "://" in url else str(settings.load().project / url)
     shown = without_secrets(url)
     name = file_name(url.split("?")[0], contract.source)
     target = folder / name
+    if target.exists():
+        raise StatloomError(f"{contract.source}: two files of the delivery are called {name}")
     try:
         with fsspec.open(address, "rb") as source:
             _copy(source, target, contract.source, shown)
@@ -33,7 +41,7 @@ def fetch(contract: Contract, lookup: Lookup | None, folder: Path) -> Payload:
         raise
     except Exception as error:
         raise StatloomError(f"{contract.source}: {shown} cannot be read: {without_secrets(error)}") from None
-    return Payload((Part(name, target, shown),), shown)
+    return Part(name, target, shown)
 
 
 def _copy(source, target: Path, name: str, shown: str) -> None:

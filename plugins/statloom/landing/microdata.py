@@ -58,7 +58,7 @@ def _taken(contract: Contract, name: str, sha256: str, path: Path, folder: Path,
         profiled, held_out, notes = _into_vault(contract, units, writer)
         draft = writer.finish()
         profile = profiled(draft)
-        table = figures(contract, draft, name)
+        table = figures(contract, draft, profile.records[0].file or name)
         if keep:
             writer.commit()
     rows = ", ".join(f"{record.rows:,} {record.record}" for record in profile.records)

@@ -36,10 +36,10 @@ def prepare(connection: Connection, delivery_id: int) -> None:
     """Make the temporary table ``PROFILE``: `COLUMNS`; ``column_name`` is empty for faults of whole rows,
     ``fault`` is ``without <record>`` for rows of a parent without that record."""
     parts = [
-        f"select record_profile.file_name, record, column_name, '{fault}' as fault, column_profile.rows,"
-        f" coalesce({fault}, 0) as faults, first_{fault} as first_row, distinct_values, minimum, maximum"
-        " from landing.column_profile join landing.record_profile using (delivery_id, record)"
-        " where delivery_id = :id"
+        f"select about.file_name, record, found.column_name, '{fault}' as fault, found.rows,"
+        f" coalesce(found.{fault}, 0) as faults, found.first_{fault} as first_row, found.distinct_values,"
+        " found.minimum, found.maximum from landing.column_profile as found"
+        " join landing.record_profile as about using (delivery_id, record) where delivery_id = :id"
         for fault in _OF_COLUMN
     ]
     parts += [

@@ -3,10 +3,14 @@
 import copy
 
 import pytest
+import yaml
+from sqlalchemy import text
 
-from statloom.connectors.payload import Part, Payload
+from statloom import settings
 from statloom.contracts.loading import build
 from statloom.contracts.validation import cross_problems, schema_problems
+from statloom.settings import Settings
+from tests.microdata.vault import census
 
 CENSUS = {
     "source": "census",
@@ -93,6 +97,51 @@ def made(data: dict):
     return build(data, sha256=str(hash(repr(data))))
 
 
-def payload(*paths):
-    """Return a payload of these files, as a connector hands it over."""
-    return Payload(tuple(Part(p.name, p, str(p)) for p in paths), str(paths[0]))
+class Office:
+    """An office that takes in the test census, through the steps that its DAG calls.
+
+    ``project``: its folder with contract and delivery; ``home``: its state folder.
+    """
+
+    def __init__(self, database, project):
+        self.database, self.engine, self.project, self.home = (
+            database,
+            database.engine,
+            project,
+            database.home,
+        )
+        self.source = CENSUS["source"]
+
+    def declare(self, **changes) -> None:
+        """Write the contract; ``changes`` as of `census_contract`."""
+        data = copy.deepcopy(CENSUS)
+        for name, column in changes.pop("columns", {}).items():
+            data["columns"][name] = data["columns"].get(name, {}) | column
+        (self.project / "dags" / "sources" / "census.yml").write_text(yaml.safe_dump(data | changes))
+
+    def take_in(self, content) -> None:
+        """Fetch, load and judge a census of these lines."""
+        from statloom.pipeline import ingest
+
+        census.write(self.project, content)
+        delivery_id = ingest.fetch(self.source, run_id="test")
+        if delivery_id is not None:
+            ingest.gate(self.source, ingest.load(self.source, delivery_id), run_id="test")
+
+    def rows(self, statement: str, **values) -> list[dict]:
+        """Return the rows of a query."""
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(text(statement), values).mappings()]
+
+
+@pytest.fixture
+def office(database, tmp_path, monkeypatch):
+    """An office with the test census' contract, the project's places, and no suites of its own."""
+    project = tmp_path / "office"
+    (project / "dags" / "sources").mkdir(parents=True)
+    (project / "dbt_project").symlink_to(settings.PROJECT / "dbt_project")
+    here = Settings(project=project, home=database.home)
+    monkeypatch.setattr(settings, "load", lambda: here)
+    made = Office(database, project)
+    made.declare()
+    return made

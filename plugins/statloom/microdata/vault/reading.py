@@ -82,7 +82,8 @@ class Stored:
     ) -> str:
         """Return a SELECT of ``columns`` (default: all) of the rows of ``record``.
 
-        A record above it is joined, by its number, where one of its columns is asked for. ``tables``: record
+        A record above it is joined, by its number, where one of its columns is asked for: rows without a
+        parent, which the profile has counted, are not there then. ``tables``: record
         → table expression in place of ``read_parquet('…')``. Besides columns of the contract, numbers such as
         ``_household`` and ``_row_number`` may be asked for. Raises StatloomError for an unknown column.
         """
@@ -104,7 +105,7 @@ class Stored:
         alias = {each: quoted(each) for each in lineage}
         listed = ", ".join(f"{alias[home[name]]}.{quoted(name)} as {quoted(name)}" for name in wanted)
         joined = "".join(
-            f" left join {self._table(above, tables)} as {alias[above]}"
+            f" join {self._table(above, tables)} as {alias[above]}"
             f" on {alias[below]}.{quoted(self.records[above].number)}"
             f" = {alias[above]}.{quoted(self.records[above].number)}"
             for below, above in itertools.pairwise(lineage[: deepest + 1])
