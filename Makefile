@@ -16,6 +16,7 @@ run: setup  ## run the whole pipeline on the demo country and print where everyt
 	@$(BIN)/statloom run
 
 test: setup  ## run all tests (TESTS=tests/places for a part)
+	@if command -v java >/dev/null; then $(SETUP) spark || echo "skipped: the tests with a Spark cluster" >&2; fi
 	@$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 lint: setup  ## check style, contracts, generated files and docker-compose.yml
@@ -36,10 +37,16 @@ bench: setup  ## measure; the results are in benchmarks/results
 		echo "== $$module"; $(BIN)/python -m benchmarks.$$module || exit 1; \
 	done
 
-lock: setup  ## renew requirements.lock from pyproject.toml
+lock: setup  ## renew requirements.lock and requirements-spark.lock from pyproject.toml
 	@$(BIN)/python -m uv pip compile --quiet pyproject.toml --extra test --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		--output-file requirements.lock
+	@# What Spark adds to them: resolved together with all of them, so that both fit one environment.
+	@$(BIN)/python -m uv pip compile --quiet pyproject.toml --extra spark --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		--constraints requirements.lock \
+		$$(sed -n 's/^\([a-z0-9._-]*\)\(\[.*\]\)\{0,1\}==.*/--no-emit-package \1/p' requirements.lock) \
+		--output-file requirements-spark.lock
 
 clean:  ## remove what is made anew by itself; keeps .venv and the warehouse
 	@rm -rf build .pytest_cache .ruff_cache dbt_project/target dbt_project/logs

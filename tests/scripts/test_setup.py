@@ -10,7 +10,7 @@ import pytest
 
 from statloom.settings import PROJECT
 
-LOCKS = ("requirements.lock", "scripts/uv.lock")
+LOCKS = ("requirements.lock", "requirements-spark.lock", "scripts/uv.lock")
 BASH = shutil.which("bash")
 
 
@@ -40,6 +40,16 @@ def test_lock_has_all_that_the_project_asks_for():
     wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     names = {re.match(r"[A-Za-z0-9._-]+", requirement)[0].lower() for requirement in wanted}
     assert names <= set(pinned("requirements.lock"))
+
+
+def test_lock_of_spark_adds_what_its_extra_asks_for_and_repeats_nothing():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    wanted = project["optional-dependencies"]["spark"]
+    names = {re.match(r"[A-Za-z0-9._-]+", requirement)[0].lower() for requirement in wanted}
+    added = set(pinned("requirements-spark.lock"))
+    assert names <= added
+    # Two locks that name one package could ask for two versions of it in the one environment.
+    assert not added & set(pinned("requirements.lock"))
 
 
 @pytest.fixture

@@ -216,7 +216,7 @@ class _Checker:
             return exp.Literal.string(text), "text"
         if _INTEGER.fullmatch(text):
             return exp.Literal.number(text), "integer"
-        if _NUMBER.fullmatch(text):
+        if _NUMBER.fullmatch(text) and not text.isdigit():
             return exp.cast(exp.Literal.number(text), "double"), "number"
         raise ExpressionError(f"{text} is not a number that is allowed")
 

@@ -81,7 +81,7 @@ def long(table: pa.Table, plan: Plan) -> pa.Table:
     blocks = []
     for figure in plan.figures:
         block = table.select(keys)
-        block = block.insert_column(2, "measure", pa.array([figure.name] * len(table), pa.string()))
+        block = block.add_column(2, "measure", pa.array([figure.name] * len(table), pa.string()))
         block = block.append_column("value", table[figure.name].cast(pa.float64()))
         blocks.append(block.append_column("respondents", table[f"n_{figure.name}"]))
     return pa.concat_tables(blocks)
@@ -165,5 +165,5 @@ def _refuse_categories(session: Session, plan: Plan) -> None:
                 )
             if category is not None and declared and category not in declared:
                 raise TabulationError(
-                    f"breakdown {name}: {row['units']:,} units have {category!r}, which is no declared category"
+                    f"breakdown {name}: {row['units']:,} units have {category!r}, no declared category"
                 )

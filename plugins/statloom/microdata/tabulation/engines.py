@@ -118,20 +118,19 @@ class _DuckDBSession:
 
 @dataclass(frozen=True)
 class Spark:
-    """Apache Spark through PySpark. ``master``: as Spark names it, e.g. ``spark://host:7077``; ``config``:
-    settings of the session; ``running``: a session to use instead, which is left running.
+    """Apache Spark through PySpark. ``master``: as Spark names it, e.g. ``spark://host:7077``; None under
+    ``spark-submit``, which knows it. ``config``: settings of the session.
 
-    The files must lie where all workers find them under the same path. PySpark is an extra:
-    ``requirements-spark.lock``.
+    A session that is running in this process is used as it is, and goes on. The files must lie where all
+    workers find them under the same path. PySpark is an extra: ``scripts/bootstrap spark`` adds it.
     """
 
     master: str | None = None
     config: Mapping[str, str] = field(default_factory=dict)
-    running: Any = None
 
     @contextmanager
     def session(self) -> Iterator["_SparkSession"]:
-        """Open a session on the cluster; it ends with the tabulation, unless it was running before."""
+        """Use the running session, or open one on the cluster for as long as this lasts."""
         try:
             from pyspark.errors import PySparkException
             from pyspark.sql import SparkSession
@@ -139,24 +138,8 @@ class Spark:
             raise TabulationError(
                 "PySpark is not installed: 'scripts/bootstrap spark' adds it (docs/tabulation.md)"
             ) from None
-        if self.running is not None:
-            spark = self.running
-        else:
-            builder = SparkSession.builder.appName("statloom tabulation")
-            if self.master:
-                builder = builder.master(self.master)
-            for key, value in (_SPARK | dict(self.config)).items():
-                builder = builder.config(key, value)
-            try:
-                spark = builder.getOrCreate()
-            except Exception as error:
-                raise TabulationError(
-                    f"Spark at {self.master} cannot be used: {_first_line(error)}"
-                ) from None
-        if "spark.sql.shuffle.partitions" not in self.config:
-            # Spark's 200 are meant for far larger results than a table of cells.
-            partitions = max(4, 2 * spark.sparkContext.defaultParallelism)
-            spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
+        running = SparkSession.getActiveSession()
+        spark = running or self._opened(SparkSession)
         session = _SparkSession(spark)
         try:
             yield session
@@ -164,8 +147,24 @@ class Spark:
             raise TabulationError(f"the data cannot be tabulated: {_first_line(error)}") from None
         finally:
             session.clear()
-            if self.running is None:
+            if running is None:
                 spark.stop()
+
+    def _opened(self, sessions: Any) -> Any:
+        builder = sessions.builder.appName("statloom tabulation")
+        if self.master:
+            builder = builder.master(self.master)
+        for key, value in (_SPARK | dict(self.config)).items():
+            builder = builder.config(key, value)
+        try:
+            spark = builder.getOrCreate()
+        except Exception as error:
+            raise TabulationError(f"Spark at {self.master} cannot be used: {_first_line(error)}") from None
+        if "spark.sql.shuffle.partitions" not in self.config:
+            # Spark's 200 are meant for far larger results than a table of cells.
+            partitions = max(4, 2 * spark.sparkContext.defaultParallelism)
+            spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
+        return spark
 
 
 _SPARK = {

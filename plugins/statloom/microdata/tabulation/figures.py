@@ -13,7 +13,7 @@ from statloom.microdata.tabulation.engines import DuckDB, Engine, Spark
 from statloom.microdata.tabulation.errors import TabulationError
 from statloom.microdata.tabulation.source import of_vault
 
-MASTER = "STATLOOM_SPARK_MASTER"
+ENGINE, MASTER = "STATLOOM_TABULATION_ENGINE", "STATLOOM_SPARK_MASTER"
 
 
 def figures(contract: Contract, stored, *, engine: Engine | None = None) -> pa.Table:
@@ -38,10 +38,11 @@ def figures(contract: Contract, stored, *, engine: Engine | None = None) -> pa.T
 
 
 def default_engine() -> Engine:
-    """Return the engine that the environment names: Spark where ``STATLOOM_SPARK_MASTER`` is set, else
-    DuckDB."""
+    """Return the engine that the environment names: DuckDB, unless ``STATLOOM_SPARK_MASTER`` names a master,
+    or ``STATLOOM_TABULATION_ENGINE`` is ``spark`` (under ``spark-submit``, which knows the master).
+    """
     master = os.environ.get(MASTER)
-    return Spark(master) if master else DuckDB()
+    return Spark(master) if master or os.environ.get(ENGINE) == "spark" else DuckDB()
 
 
 def _tidy(contract: Contract, table: pa.Table) -> pa.Table:
