@@ -74,6 +74,8 @@ def _built(postgres_server) -> Iterator[Built]:
             odd_rows(engine)
         for stage in transform.STAGES:
             transform.run_stage(stage)
+            if stage == "reference":
+                third_vintage(engine)
         patch.undo()
         yield Built(engine, environment)
     finally:
@@ -109,6 +111,12 @@ def odd_rows(engine: Engine) -> None:
             text("update landing.delivery set rows_read = rows_read + 3 where delivery_id = :d"),
             {"d": delivery},
         )
+
+
+def third_vintage(engine: Engine) -> None:
+    """Add an older boundary edition, as rows of the seeds would."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql(Path(__file__).with_name("third_vintage.sql").read_text())
 
 
 @pytest.fixture

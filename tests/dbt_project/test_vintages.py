@@ -156,7 +156,7 @@ def test_a_rate_without_its_parts_is_flagged_where_it_cannot_be_carried(built):
     assert not built.rows("select * from candidate.indicator_series where value is null")
     counted = built.rows(
         "select place_level, place_vintage, to_vintage, reason, figures, places from quality.not_carried"
-        " where series_code = 'NP_LIFE_EXPECTANCY'"
+        " where series_code = 'NP_LIFE_EXPECTANCY' and to_vintage = 'NP-2017'"
     )
     reason = "a figure without numerator and denominator is not shared out or added up"
     assert counted == [("district", "NP-2011", "NP-2017", reason, 2, 2)]
@@ -169,6 +169,39 @@ def test_figures_of_places_without_a_partner_are_counted(built):
     )
     assert ("vdc", "NP-2011", "NP-2017", "no link leads from the place to NP-2017", 14) in found
     assert ("province", "NP-2017", "NP-2011", "no link leads from the place to NP-2011", 7) in found
+
+
+def test_a_third_vintage_works_by_rows_of_seeds_alone(built):
+    population = built.value(
+        "select value from candidate.observation where place_id = 'NP-2017:district:73' and period = '2021'"
+        f" and series_code = 'NP_POP' and source_level = 'district' and {TOTAL}"
+    )
+    taplejung, panchthar, ilam = (
+        numerator
+        for (numerator,) in built.rows(
+            "select numerator from candidate.former_observation where series_code = 'NP_TOILET_NONE' and"
+            " source_level = 'district' and place_id in ('NP-2011:district:01', 'NP-2011:district:02',"
+            " 'NP-2011:district:03') order by place_id"
+        )
+    )
+    found = {
+        (name, series): rest
+        for name, series, *rest in built.rows(
+            "select place_name, series_code, geo_method, coalesce(numerator, value), split_share, geo_se"
+            " from candidate.former_observation where place_vintage = 'NP-1990' and source_level = 'district'"
+            f" and (series_code = 'NP_TOILET_NONE' or series_code = 'NP_POP' and period = '2021' and {TOTAL})"
+        )
+    }
+    assert found == {
+        ("East", "NP_TOILET_NONE"): ["exact_merge", taplejung + panchthar, 0, 0],
+        ("South", "NP_TOILET_NONE"): ["observed", ilam, 0, 0],
+        ("Nepal", "NP_TOILET_NONE"): ["exact_merge", taplejung + panchthar + ilam, 0, 0],
+        ("East", "NP_POP"): ["apportioned", population * 3 / 4, 1, pytest.approx(float(population) / 20)],
+        ("West", "NP_POP"): ["apportioned", population / 4, 1, pytest.approx(float(population) / 20)],
+        # Divided within the country, it lies wholly in it.
+        ("Nepal", "NP_POP"): ["exact_merge", population, 0, 0],
+    }
+    assert not built.rows("select * from candidate.observation where place_vintage = 'NP-1990'")
 
 
 def test_a_wrong_weight_is_named_with_every_series_that_it_harms(built):

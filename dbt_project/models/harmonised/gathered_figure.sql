@@ -10,6 +10,7 @@ select
     figure.ci_low,
     figure.ci_high,
     figure.n,
+    true as is_reported,
     false as lost_se,
     false as is_without_parts
 from {{ ref('cell_figure') }} as figure
@@ -19,10 +20,10 @@ union all
 
 select
     cell_id, track_id, place_number, numerator, denominator, value, se, ci_low, ci_high, n,
-    false, not (is_additive or is_same)
+    false, false, not (is_additive or is_same)
 from {{ ref('carried') }}
 
 union all
 
-select cell_id, track_id, place_number, numerator, denominator, value, null, null, null, n, lost_se, false
+select cell_id, track_id, place_number, numerator, denominator, value, null, null, null, n, false, lost_se, false
 from {{ ref('roll_up') }}
