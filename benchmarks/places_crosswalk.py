@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "plugins"), str(Path(__file__).parents[1])]
 
@@ -23,12 +24,18 @@ from statloom import contracts, landing, settings  # noqa: E402
 RESULT = Path(__file__).parent / "results" / "places_crosswalk.md"
 SEEDS = settings.PROJECT / "dbt_project" / "seeds" / "places"
 THRESHOLDS = (0, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5)
-# The published totals still have Tingla, 894 households, in the first of these; since then it is in the second:
-# with it, their growth until 2021 is that of the district.
+# The published totals still have Tingla, 894 households, in the first of these; since then it is in the
+# second: with it, their growth until 2021 is that of the district.
 OTHER_LIMITS = ["10306", "10307"]
 # In the 2021 list the units of these districts have each other's figures: one grew tenfold, its neighbour
 # shrank to a sixth.
 MIXED_UP_2021 = ("Gorkha", "Bajhang", "Bajura", "Kanchanpur")
+PROJECT = yaml.safe_load((settings.PROJECT / "dbt_project" / "dbt_project.yml").read_text(encoding="utf-8"))
+PART_SPREAD = PROJECT["vars"]["part_spread"]
+COVERAGE_HEAD = [
+    "| weights by | figure | figures | within 1 | within 2 | factor |",
+    "| --- | --- | ---: | ---: | ---: | ---: |",
+]
 HOUSEHOLDS = ("households", "owned", "rented", "others", "institutional")
 PERSONS = ("population", "male", "female")
 TOILETS = {
@@ -113,12 +120,23 @@ def summary(error: pd.Series) -> str:
 
 
 def coverage(error: pd.Series, expected: pd.Series) -> str:
-    """Return cells: figures, share within one and within two standard errors, spread that would give 68 %."""
+    """Return cells: figures, share within one and two standard errors, factor that would give 68 %."""
     known = expected > 0
     ratio = (error[known].abs() / expected[known]).dropna()
-    return (
-        f"{len(ratio):,} | {(ratio < 1).mean():.0%} | {(ratio < 2).mean():.0%} | {ratio.quantile(0.6827):.2f}"
-    )
+    within = f"{(ratio < 1).mean():.0%} | {(ratio < 2).mean():.0%}"
+    return f"{len(ratio):,} | {within} | {ratio.quantile(0.6827):.2f}"
+
+
+def standard_error(weight, error, part, whole, composition, by) -> pd.Series:
+    """Return the standard error of sums of carried figures, as the warehouse computes it, by group.
+
+    ``part`` and ``whole`` are what a divided place reported (the same for a figure without a denominator);
+    ``composition`` is what the weight's own error is multiplied with: the part, or part - R whole for a
+    share.
+    """
+    between = np.maximum(part * (whole - part), 0)
+    variance = (error * composition) ** 2 + PART_SPREAD**2 * weight * (1 - weight) * between
+    return variance.groupby(by).sum() ** 0.5
 
 
 def overlay_lines(places, successors, villages, units) -> list[str]:
@@ -178,8 +196,8 @@ def measured() -> list[str]:
 
     lines = ["# The crosswalk against published figures", ""]
     lines += [
-        "The 2011 census by village, carried to today's 753 local units, against what was published of it for these.",
-        "Apportioned units are those that take a part of a divided village. Made by",
+        "The 2011 census by village, carried to today's 753 local units, against what was published of it",
+        "for these. Apportioned units are those that take a part of a divided village. Made by",
         "`python benchmarks/places_crosswalk.py --write`; it needs nothing but the repository.",
         "",
         "## Which villages lie where",
@@ -191,19 +209,20 @@ def measured() -> list[str]:
         error = relative(links, villages["households"], units["households"])
         error = error[error.index.isin(whole)]
         lines.append(
-            f"- Units of whole villages only, {title}: {len(error)}; {(error < 1e-9).sum()} have exactly the households "
-            f"published, the others are off by up to {error.max():.0%}."
+            f"- Units of whole villages only, {title}: {len(error)}; {(error < 1e-9).sum()} have exactly the "
+            f"households published, the others are off by up to {error.max():.0%}."
         )
     corrections, _ = place_overlay.checked_corrections(place_overlay.read())
     kinds = corrections["kind"].value_counts()
     lines.append(
-        f"- Corrections: {kinds['village']} villages, {kinds['unit_code']} codes of units, {kinds['sliver']} slivers that "
-        "are real (`demo/generate/overlay_correction.csv`)."
+        f"- Corrections: {kinds['village']} villages, {kinds['unit_code']} codes of units, {kinds['sliver']} "
+        "slivers that are real (`demo/generate/overlay_correction.csv`)."
     )
     short = units["households"].sum() - villages["households"].sum()
     lines += [
-        f"- {short:,.0f} of {units['households'].sum():,.0f} households are in no table by village: villages of Bara, Dhading, "
-        f"Kavrepalanchok and Sarlahi are missing there. {len(incomplete)} units hang together with them.",
+        f"- {short:,.0f} of {units['households'].sum():,.0f} households are in no table by village: villages "
+        "of Bara, Dhading, Kavrepalanchok and Sarlahi are missing there. "
+        f"{len(incomplete)} units hang together with them.",
         "- Nechasalyan and Solududhakunda were published in limits that are not today's (Tingla).",
         "",
         "Sliver thresholds, weights by area:",
@@ -212,8 +231,8 @@ def measured() -> list[str]:
         "",
         "## Error of carried figures",
         "",
-        "Weights by households meet the published households, and by population the published persons: those rows are no "
-        "test, and are marked. All others were held out.",
+        "Weights by households meet the published households, and by population the published persons: those",
+        "rows are no test, and are marked. All others were held out.",
         "",
         "| weights by | figure | units | number | median | 90th percentile | largest | without error |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",
@@ -256,30 +275,43 @@ def forward_lines(by, villages, units, chosen: set[str]) -> list[str]:
     """Return how often the standard error of a carried figure holds, forward."""
     lines = ["## Standard errors, 2011 to today", ""]
     lines += [
-        "Standard error of a figure: root of the sum over divided villages of (standard error of the weight × figure)². It "
-        "should hold the error in 68 % of the cases, twice of it in 95 %. The last column is the factor by which it would "
-        "have to be multiplied for 68 %. Apportioned units whose tables are complete; toilets: published for 72 units.",
+        "As the warehouse computes them (docs/decisions/0034-places-errors.md). The error should be within",
+        "one in 68 % of the cases, within two in 95 %. The last column is the factor by which the standard",
+        "error would have to be multiplied for 68 %. Apportioned units whose tables are complete; toilets:",
+        "published for 72 units. Parts are taken as numerators; shares are of all households.",
         "",
-        "| weights by | figure | figures | within 1 | within 2 | factor |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
+        *COVERAGE_HEAD,
     ]
     for basis, links in by.items():
-        pooled = []
+        pooled = {"count": [], "share": []}
+        whole = links["vdc"].map(villages["households"]).fillna(0)
+        moved_whole, known_whole = carried(links, villages["households"]), units["households"]
         for figure in (*HOUSEHOLDS, *TOILETS, *PERSONS):
             if figure == basis:
                 continue
-            amount = links["vdc"].map(villages[figure]).fillna(0)
-            expected = ((links["error"] * amount) ** 2).groupby(links["unit"]).sum() ** 0.5
-            error = carried(links, villages[figure]) - units[figure].reindex(expected.index)
-            both = pd.DataFrame({"error": error, "expected": expected})
+            part = links["vdc"].map(villages[figure]).fillna(0)
+            is_total = figure in ("households", *PERSONS)
+            facts = (links["share"], links["error"], part, part if is_total else whole)
+            moved, known = carried(links, villages[figure]), units[figure]
+            both = pd.DataFrame(
+                {"error": moved - known, "expected": standard_error(*facts, part, links["unit"])}
+            )
             both = both[both.index.isin(chosen)].dropna()
             lines.append(f"| {basis} | {figure} | {coverage(both['error'], both['expected'])} |")
-            if figure not in ("households", "population", "male", "female"):
-                pooled.append(both)
-        both = pd.concat(pooled, ignore_index=True)
-        lines.append(
-            f"| {basis} | **all parts of households** | {coverage(both['error'], both['expected'])} |"
-        )
+            if is_total:
+                continue
+            pooled["count"].append(both)
+            share = moved / moved_whole
+            residual = part - links["unit"].map(share) * whole
+            expected = standard_error(*facts, residual, links["unit"]) / moved_whole
+            both = pd.DataFrame({"error": share - known / known_whole, "expected": expected})
+            both = both[both.index.isin(chosen)].dropna()
+            lines.append(f"| {basis} | {figure}, share | {coverage(both['error'], both['expected'])} |")
+            pooled["share"].append(both)
+        for kind, frames in pooled.items():
+            both = pd.concat(frames, ignore_index=True)
+            cells = coverage(both["error"], both["expected"])
+            lines.append(f"| {basis} | **all parts of households, {kind}** | {cells} |")
     return lines
 
 
@@ -288,13 +320,13 @@ def back_lines(seed, villages, units, places, names) -> list[str]:
     back = seed[seed["from_place_id"].str.startswith("NP-2017:local_unit")]
     lines = ["## Standard errors, today to 2011", ""]
     lines += [
-        "No census after 2011 has figures by village. First, figures of 2011 summed to units are carried back by weights of "
-        "another measure, and compared with the village's own. Second, how fast shares change: the population of 2021 of a "
-        "district, shared out among its local units by their persons of 2011, against theirs of 2021 "
-        f"({', '.join(MIXED_UP_2021)} left out: their units have each other's figures in the 2021 list).",
+        "No census after 2011 has figures by village. First, figures of 2011 summed to units are carried",
+        "back by weights of another measure, and compared with the village's own. Second, how fast shares",
+        "change: the population of 2021 of a district, shared out among its local units by their persons of",
+        f"2011, against theirs of 2021 ({', '.join(MIXED_UP_2021)} left out: their units have each other's",
+        "figures in the 2021 list).",
         "",
-        "| weights by | figure | figures | within 1 | within 2 | factor |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
+        *COVERAGE_HEAD,
     ]
     lighting = [name for name in villages if name.startswith("lighting_")]
     measures = (*HOUSEHOLDS, *TOILETS, *lighting, *PERSONS)
@@ -311,8 +343,11 @@ def back_lines(seed, villages, units, places, names) -> list[str]:
                 continue
             own = (vdc.map(villages[figure]) * taken).fillna(0)
             whole = own.groupby(unit).transform("sum")
-            ratio = coverage(weight * whole - own, error * whole)
-            lines.append(f"| {basis} | {figure} | {ratio} |")
+            households = (vdc.map(villages["households"]) * taken).fillna(0).groupby(unit).transform("sum")
+            is_total = figure in ("households", *PERSONS)
+            facts = (weight, error, whole, whole if is_total else households, whole, links.index)
+            cells = coverage(weight * whole - own, standard_error(*facts))
+            lines.append(f"| {basis} | {figure} | {cells} |")
     after = population_2021()
     parent = places.set_index("place_id")["parent_id"]
     district = ("NP-2017:local_unit:" + units.index.to_series()).map(parent)
@@ -320,7 +355,7 @@ def back_lines(seed, villages, units, places, names) -> list[str]:
     known, district = units[kept], district[kept]
     share = known["population"] / known["population"].groupby(district).transform("sum")
     whole = after.reindex(known.index).groupby(district).transform("sum")
-    expected = place_crosswalk.SPREAD_BACK["counted"] * np.sqrt(share * (1 - share)) * whole
+    expected = place_crosswalk.SPREAD["counted"] * np.sqrt(share * (1 - share)) * whole
     moved = share * whole - after.reindex(known.index)
     lines.append(f"| population | 2021 population of districts | {coverage(moved, expected)} |")
     return lines

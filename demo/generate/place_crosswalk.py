@@ -31,10 +31,12 @@ COLUMNS = [
 ]
 BASES = ("area", "households", "population")
 DECIMALS = 9
-# Standard error of a weight w: this times sqrt(w (1 - w)). Calibrated on figures that were not used for the
-# weights (benchmarks/results/places_crosswalk.md).
-SPREAD_FORWARD = {"overlay": 0.55, "fitted": 0.45, "counted": 0.35}
-SPREAD_BACK = {"counted": 0.04, "modelled": 0.15}
+# Standard error of a weight w: this times sqrt(w (1 - w)), by how it was made. Calibrated on figures that
+# were not used for the weights (benchmarks/results/places_crosswalk.md). For areas that are only modelled
+# there is none: how far equal areas are from households stands in.
+SPREAD = {"overlay": 0.30, "fitted": 0.05, "counted": 0.04, "modelled": 0.15}
+# Villages of which it is not known in which of two units they lie.
+SPREAD_UNKNOWN = 0.5
 
 
 def main() -> None:
@@ -128,7 +130,11 @@ def forward_weights(links: pd.DataFrame, counts: pd.DataFrame, totals: pd.DataFr
         from_place_id="NP-2011:vdc:" + each["vdc"],
         to_place_id="NP-2017:local_unit:" + each["unit"],
         quality=quality,
-        spread=pd.Series(quality).map({**SPREAD_FORWARD, "modelled": SPREAD_FORWARD["overlay"]}).to_numpy(),
+        spread=np.where(
+            each["area_share"].isna() & ~each["is_whole"],
+            SPREAD_UNKNOWN,
+            pd.Series(quality).map(SPREAD),
+        ),
         note=each["decision"],
     )
 
@@ -162,7 +168,7 @@ def back_weights(links, forward, counts, areas) -> pd.DataFrame:
         to_place_id=forward["from_place_id"],
         area_share=np.nan,
         quality=quality,
-        spread=pd.Series(quality, index=forward.index).map(SPREAD_BACK),
+        spread=pd.Series(quality, index=forward.index).map(SPREAD),
     )
 
 
@@ -203,11 +209,11 @@ def district_weights(forward, counts, areas, places, successors) -> pd.DataFrame
     links = amounts.rename(columns={"old": "from_place_id", "new": "to_place_id"}).assign(
         share=share,
         quality="counted",
-        spread=SPREAD_FORWARD["counted"],
+        spread=SPREAD["counted"],
         note="households and persons of the 2011 census, by village",
     )
     links.loc[links["basis"] == "area", ["quality", "note"]] = "overlay", "areas of the local units' polygons"
-    links.loc[links["basis"] == "area", "spread"] = SPREAD_FORWARD["overlay"]
+    links.loc[links["basis"] == "area", "spread"] = SPREAD["overlay"]
     links.loc[links["share"] == 1, "note"] = ""
     turned = successors.set_axis(["to_place_id", "from_place_id"], axis=1)
     return pd.concat([links, turned.assign(share=1.0, basis="area", quality="exact")], ignore_index=True)
