@@ -10,6 +10,7 @@ from pathlib import Path
 from airflow.sdk import DAG, get_parsing_context, task
 
 import assets
+import on_spark
 import schedules
 from statloom import contracts
 from statloom.errors import ContractError
@@ -17,11 +18,13 @@ from statloom.errors import ContractError
 
 def ingest_dag(source: str, file: Path) -> DAG:
     """Return the DAG that takes in ``source``, as its contract in ``file`` declares it."""
+    spark = False
     try:
         contract = contracts.load_file(file)
     except ContractError as error:
         about = {"description": f"The contract is not valid: {error}", "schedule": None, "tags": ["ingest"]}
     else:
+        spark = on_spark.wanted(contract)
         about = {
             "description": contract.title["en"],
             "schedule": schedules.clock(contract.schedule),
@@ -58,7 +61,12 @@ def ingest_dag(source: str, file: Path) -> DAG:
         def settled() -> None:
             """Say that this source has been looked at, whatever came of it."""
 
-        judged = gate(load(fetch()))
+        fetched = fetch()
+        if spark:
+            judged = gate(fetched)
+            fetched >> on_spark.load(source, "{{ ti.xcom_pull(task_ids='fetch') }}") >> judged
+        else:
+            judged = gate(load(fetched))
         judged >> settled().as_teardown()
     return dag
 

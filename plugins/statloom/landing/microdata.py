@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Row
 
 from statloom.contracts import conditions
-from statloom.contracts.model import Column, Contract
+from statloom.contracts.model import TOTAL, Column, Contract
 from statloom.errors import DeliveryError, StatloomError
 from statloom.landing import working
 from statloom.landing.disk import full_disk_named
@@ -284,4 +284,8 @@ def figures(contract: Contract, stored: Stored, file: str) -> pa.Table:
             ROW_NUMBER,
             pa.array(range(1, table.num_rows + 1), pa.int64()),
         )
+        # A dimension that only the others have: these are of its total.
+        for name in contract.named("dimension"):
+            place = table.schema.get_field_index(name)
+            table = table.set_column(place, name, pc.fill_null(table[name], TOTAL))
     return table

@@ -177,8 +177,8 @@ def test_faults_of_a_request_are_named_with_their_lines(tmp_path):
         "line 13, tabulation.places.province: unknown column 'provinz'; did you mean 'province'?",
         "line 21, tabulation.numerators.literate_adults.expression: one expression is allowed: ';' begins a"
         " second statement",
-        "line 23, tabulation.numerators.years.expression: MEDIAN(age) is not additive: cells of two parts of the data"
-        " could not be added up (statloom.microdata.survey estimates quantiles)",
+        "line 23, tabulation.numerators.years.expression: MEDIAN(age) is not additive: cells of two"
+        " parts of the data could not be added up (statloom.microdata.survey estimates quantiles)",
     ]
 
 

@@ -10,7 +10,15 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 import pytest
 
-from statloom.microdata.tabulation import Spark, TabulationError, cells, load_request, roll_up, tabulate
+from statloom.microdata.tabulation import (
+    Spark,
+    TabulationError,
+    cells,
+    load_request,
+    roll_up,
+    spark_job,
+    tabulate,
+)
 from statloom.microdata.tabulation.cluster import local_cluster, missing
 from statloom.processes import alive, command_line
 from tests.microdata.tabulation.persons import REQUEST, made
@@ -103,33 +111,38 @@ def test_every_cell_is_the_same_on_a_cluster_of_two_workers(master, folder):
     assert roll_up([parts[0].cast(parts[1].schema), parts[1]], plan).equals(here)
 
 
-def test_spark_submit_runs_the_same_tabulation(master, folder):
-    job = Path(find_spec("statloom.microdata.tabulation.spark_job").origin)
+SUBMIT = """
+import os, sys
+from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+SparkSubmitHook(
+    conn_id="office",
+    conf={**%r, "spark.cores.max": "1"},
+    spark_binary=sys.argv[1],
+    env_vars={"PYSPARK_PYTHON": sys.executable, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    application_args=sys.argv[3:],
+).submit(sys.argv[2])
+"""
+
+
+def test_airflows_provider_submits_the_same_tabulation_to_the_cluster(master, folder, tmp_path):
+    pytest.importorskip("airflow.providers.apache.spark", reason="Airflow's provider for Spark is missing")
     submit = Path(find_spec("pyspark").origin).parent / "bin" / "spark-submit"
     out = folder / "submitted.parquet"
-    settings = [word for key, value in SMALL.items() for word in ("--conf", f"{key}={value}")]
+    job = ["tabulate", folder / "weighted.yml", folder / "persons", "--out", out]
     done = subprocess.run(
-        [
-            submit,
-            "--master",
-            master,
-            "--conf",
-            "spark.cores.max=1",
-            *settings,
-            job,
-            "tabulate",
-            "weighted.yml",
-            "persons",
-            "--out",
-            out,
-        ],
-        cwd=folder,
-        env=os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"},
+        [sys.executable, "-c", SUBMIT % SMALL, submit, spark_job.__file__, *job],
+        env=os.environ
+        | {
+            "AIRFLOW_HOME": str(tmp_path),
+            "AIRFLOW_CONN_OFFICE": master,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        },
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (plan,) = load_request(folder / "weighted.yml")
     here = tabulate(folder / "persons", plan)
     assert parquet.read_table(out).cast(here.schema).equals(here)
@@ -137,5 +150,5 @@ def test_spark_submit_runs_the_same_tabulation(master, folder):
 
 def test_a_cluster_that_is_not_there_is_said(folder):
     (plan,) = load_request(folder / "counts.yml")
-    with pytest.raises(TabulationError, match=r"Spark at spark://127\.0\.0\.1:1 cannot be used"):
+    with pytest.raises(TabulationError, match=r"Spark at spark://127\.0\.0\.1:1 cannot be reached"):
         tabulate(folder / "persons", plan, engine=Spark("spark://127.0.0.1:1", SMALL))

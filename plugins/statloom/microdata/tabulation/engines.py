@@ -4,6 +4,7 @@ Both render the same trees; a session of either has the same four methods.
 """
 
 import os
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -151,6 +152,7 @@ class Spark:
                 spark.stop()
 
     def _opened(self, sessions: Any) -> Any:
+        self._refuse_unreachable()
         builder = sessions.builder.appName("statloom tabulation")
         if self.master:
             builder = builder.master(self.master)
@@ -158,13 +160,27 @@ class Spark:
             builder = builder.config(key, value)
         try:
             spark = builder.getOrCreate()
+            if "spark.sql.shuffle.partitions" not in self.config:
+                # Spark's 200 are meant for far larger results than a table of cells.
+                partitions = max(4, 2 * spark.sparkContext.defaultParallelism)
+                spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
         except Exception as error:
             raise TabulationError(f"Spark at {self.master} cannot be used: {_first_line(error)}") from None
-        if "spark.sql.shuffle.partitions" not in self.config:
-            # Spark's 200 are meant for far larger results than a table of cells.
-            partitions = max(4, 2 * spark.sparkContext.defaultParallelism)
-            spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
         return spark
+
+    def _refuse_unreachable(self) -> None:
+        """Say at once that no standalone master answers: Spark itself tries for a minute, and says less."""
+        if not (self.master or "").startswith("spark://"):
+            return
+        reason = ""
+        for address in self.master.removeprefix("spark://").split(","):
+            host, _, port = address.rpartition(":")
+            try:
+                with socket.create_connection((host, int(port)), timeout=10):
+                    return
+            except (OSError, ValueError) as error:
+                reason = _first_line(error)
+        raise TabulationError(f"Spark at {self.master} cannot be reached: {reason}")
 
 
 _SPARK = {

@@ -1,11 +1,11 @@
-"""What ``spark-submit`` runs: a tabulation, or the loading of a delivery of microdata, with the cluster at hand.
+"""What ``spark-submit`` runs: a tabulation, or the loading of a delivery of microdata, on the cluster.
 
     spark-submit --master spark://host:7077 spark_job.py tabulate REQUEST.yml DATA… --out FILE
     spark-submit --master spark://host:7077 spark_job.py load SOURCE DELIVERY_ID
 
-The driver runs where it is submitted (deploy mode client), with Statloom installed; the executors need neither
-Statloom nor Python. The first form takes the arguments of ``statloom tabulate``, the second is what Airflow's
-operator submits in place of the task ``load``.
+The driver runs where it is submitted (deploy mode client), with Statloom installed; the executors need
+neither Statloom nor Python. The first form takes the arguments of ``statloom tabulate``, the second is what
+Airflow's operator submits in place of the task ``load``.
 """
 
 import os
