@@ -15,9 +15,10 @@ def raked(links: pd.DataFrame, villages: pd.Series, units: pd.Series) -> pd.Seri
 
     ``links`` has ``vdc, unit, share`` (adds up to 1 for a village); ``villages`` and ``units`` are the counts
     by code. The result adds up to 1 for each village, whatever the totals; a village without a count keeps
-    its shares. Where a group of linked villages and units has fewer than was published, a village is in no
-    table, and its neighbours must not be bent to make up for it: there a total is only an upper limit.
-    Where the totals contradict the links, what is met is as near as it gets.
+    its shares, and a unit without a total takes what comes. Where a group of linked villages and units has
+    fewer than was published, a village is in no table, and its neighbours must not be bent to make up for it:
+    there a total is only an upper limit. Where the totals contradict the links, what is met is as near as it
+    gets.
     Deming and Stephan (1940), On a least squares adjustment of a sampled frequency table.
     """
     divided = links["unit"].groupby(links["vdc"]).transform("size") > 1
@@ -35,11 +36,13 @@ def raked(links: pd.DataFrame, villages: pd.Series, units: pd.Series) -> pd.Seri
     size = group.max() + 1
     is_short = np.bincount(group_of_column, want, size) > np.bincount(group_of_row, have, size)
     is_limit = is_short[group_of_column]
+    is_known = np.isfinite(want)
 
     amount = part["share"].to_numpy() * have[row]
     for _ in range(ROUNDS):
         ratio = _ratio(want, np.bincount(column, amount, len(columns)))
-        amount = amount * np.where(is_limit, np.minimum(ratio, 1), ratio)[column]
+        ratio = np.where(is_limit, np.minimum(ratio, 1), ratio)
+        amount = amount * np.where(is_known, ratio, 1)[column]
         amount = amount * _ratio(have, np.bincount(row, amount, len(rows)))[row]
     weight = np.where(have[row] > 0, amount * _ratio(1, have)[row], part["share"])
     weight = pd.Series(weight, index=part.index)
