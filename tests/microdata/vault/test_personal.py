@@ -36,7 +36,8 @@ def in_database(engine) -> list[str]:
     with engine.connect() as connection:
         tables = connection.exec_driver_sql(
             "select quote_ident(table_schema) || '.' || quote_ident(table_name)"
-            " from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema') and table_type = 'BASE TABLE'"
+            " from information_schema.tables where table_type = 'BASE TABLE'"
+            " and table_schema not in ('pg_catalog', 'information_schema')"
         ).scalars()
         found = []
         for table in tables.all():
