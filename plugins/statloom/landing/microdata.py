@@ -140,7 +140,7 @@ def _refuse_weights(contract: Contract, batch: Batch, table: pa.Table) -> None:
         value = values[place].as_py()
         what = "missing" if value is None else "zero" if value == 0 else "negative"
         count = pc.sum(wrong).as_py()
-        more = f" ({count:,} such weights in the rows up to there or soon after)" if count > 1 else ""
+        more = f" (at least {count:,} such weights)" if count > 1 else ""
         raise DeliveryError(
             f"the weight is {what}{more}",
             source=contract.source,

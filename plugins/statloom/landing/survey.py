@@ -1,5 +1,7 @@
 """Estimates of a survey from its unit records in the vault, as rows of its raw table."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -41,9 +43,12 @@ def _of_record(contract: Contract, stored: Stored, record: str) -> pd.DataFrame:
     domains = [list(domain) for domain in declared.domains if set(domain) <= set(visible)]
     if not domains:
         raise DeliveryError(f"no domain has columns of {record} alone", source=contract.source)
+    # Design, expressions and domains name columns by these words, and maybe others.
+    words = set(re.findall(r"\w+", repr((dict(declared.design), estimands, domains)).lower()))
+    named = [name for name in visible if name in words]
     # Of one record, the file itself is read; a table of several is put together in memory.
     alone = len(contract.lineage(record)) == 1
-    data = stored.path(record) if alone and stored.local else stored.table(record)
+    data = stored.path(record) if alone and stored.local else stored.table(record, named)
     try:
         return estimate(data, dict(declared.design), estimands, by=domains)
     except SurveyError as error:

@@ -265,3 +265,31 @@ def test_text_where_the_contract_says_a_number(people, home, tmp_path):
     frame.to_csv(path, index=False)
     with pytest.raises(DeliveryError, match=r"census: people.csv, row 9, column income: is not a number$"):
         microdata.check(flat({"type": "csv"}), path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "excel"])
+def test_a_file_without_a_header_shows_nobody(kind, people, home, tmp_path):
+    households, persons = people
+    frame = persons.merge(households, on=["ea", "hh"])
+    path = tmp_path / f"people.{SUFFIX[kind]}"
+    if kind == "csv":
+        frame.to_csv(path, index=False, header=False)
+    else:
+        frame.to_excel(path, index=False, header=False)
+    for twice in (False, True):
+        if twice:
+            frame = frame.assign(name="Secret 1", ea="Secret 1")
+            written(frame.rename(columns=dict(zip(frame, map(str, frame.iloc[0]), strict=True))), path, kind)
+        with pytest.raises(DeliveryError) as caught:
+            microdata.check(flat({"type": kind}, columns=with_codes(FLAT)), path)
+        assert "header" in str(caught.value) and "Secret" not in str(caught.value)
+
+
+def test_names_of_another_case_are_the_same(people, home, tmp_path):
+    households, persons = people
+    frame = (
+        persons.merge(households, on=["ea", "hh"]).rename(columns=str.upper).rename(columns={"INCOME": "V12"})
+    )
+    path = written(frame, tmp_path / "people.csv", "csv")
+    subject = flat({"type": "csv", "rename": {"v12": "income"}}, columns=with_codes(FLAT))
+    assert microdata.check(subject, path).taken.profile.records[0].rows == 120

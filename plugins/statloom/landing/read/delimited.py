@@ -41,7 +41,8 @@ def batches(
     that does not parse is kept. Raises DeliveryError as `cells`.
     """
     source = _Utf8(checks.utf8(path, name, form.encoding or "utf-8", form.compression))
-    header = _header_of(source.head().decode("utf-8", "replace"), form, name)
+    # Where the header is missing, the first row stands in its place, and is a person's.
+    header = _header_of(source.head().decode("utf-8", "replace"), form, name, shown=False)
     columns = chosen(header)
     broken: list[tuple[int, int, str]] = []
 
@@ -157,7 +158,7 @@ def _header(text: Path, form: Format, name: str) -> list[str]:
     return _header_of(head, form, name)
 
 
-def _header_of(head: str, form: Format, name: str) -> list[str]:
+def _header_of(head: str, form: Format, name: str, *, shown: bool = True) -> list[str]:
     lines = csv.reader(io.StringIO(head), delimiter=form.delimiter)
     csv.field_size_limit(checks.MAXIMUM_LINE)
     try:
@@ -168,9 +169,8 @@ def _header_of(head: str, form: Format, name: str) -> list[str]:
         raise DeliveryError(f"no header in row {form.header_row}", file=name) from None
     twice = sorted({h for h in header if header.count(h) > 1})
     if twice:
-        raise DeliveryError(
-            f"the header has {', '.join(map(repr, twice))} more than once", file=name, row=form.header_row
-        )
+        what = ", ".join(map(repr, twice)) if shown else "a name"
+        raise DeliveryError(f"the header has {what} more than once", file=name, row=form.header_row)
     return header
 
 

@@ -35,7 +35,14 @@ def excel_cells(contract: Contract, record: str, file: File) -> Iterator[Cells]:
     from statloom.landing.read import excel
 
     sheet = contract.records[record].sheet or contract.format.sheet
-    cells = excel.cells(replace(contract.format, sheet=sheet), file.path, file.name)
+    try:
+        cells = excel.cells(replace(contract.format, sheet=sheet), file.path, file.name)
+    except DeliveryError as error:
+        # What the reader of workbooks says besides may have the content of a cell.
+        reason = error.reason.partition(" (")[0] if "read" in error.reason else error.reason
+        if reason.startswith("the header has"):
+            reason = "the header has a name more than once"
+        raise DeliveryError(reason, file=error.file, row=error.row, column=error.column) from None
     yield _chosen(contract, record, cells, file)
 
 
