@@ -135,7 +135,7 @@ def build(registry: Registry, seed: int = 20261122) -> pd.DataFrame:
         good = _references(registry, members, level, rng)
         wrong = _no_places(registry, members, others, level, rng)
         both = pd.concat([good, wrong], ignore_index=True).assign(level=level, date=date)
-        parts.append(_judged(registry, both, members, others))
+        parts.append(judged(registry, both, members, others))
     rows = pd.concat(parts, ignore_index=True)
     return rows.drop_duplicates(["level", "name", "parent", "truth"]).sample(
         frac=1, random_state=seed, ignore_index=True
@@ -188,10 +188,15 @@ def _no_places(registry, members, others, level, rng) -> pd.DataFrame:
     return frame[~normalise(frame["name"])["key"].isin(known).to_numpy()]
 
 
-def _judged(registry, rows, members, others) -> pd.DataFrame:
+REWRITTEN = ("nepali", "transliterated", "swapped", "kind_of_unit", "wrong_kind")
+
+
+def judged(registry, rows, members, others, rewritten=REWRITTEN) -> pd.DataFrame:
     """Say which references are resolvable; leave out those that cannot be judged.
 
-    These are names of no place that are written as nearly like one as like what they were made of, and spoilt
+    ``rewritten``: the kinds of noise that leave the name the same, written in another way.
+
+    These are misspelt names of no place that are as near to a place as to what they were made of, and spoilt
     names that have become another place's.
     """
     names = registry.names
@@ -225,13 +230,12 @@ def _judged(registry, rows, members, others) -> pd.DataFrame:
     has_truth = truth >= 0
     length = np.array([len(text) for text in latin])
     by_edits = (near < rival) & (near <= away) & (near <= np.where(length >= 9, 2, 1)) & (length >= 5)
-    rewritten = (
-        rows["kind"].isin(["nepali", "transliterated", "swapped", "kind_of_unit", "wrong_kind"]).to_numpy()
-    )
+    rewritten = rows["kind"].isin(rewritten).to_numpy()
     unique = ~_shared(registry, rows, members)
     resolvable = has_truth & unique & (by_edits | (rewritten & forms_match) | (near == 0) & (rival > 0))
     another = has_truth & _names_another(registry, rows, forms, inside, truth)
-    dropped = (~has_truth & (rival <= away)) | another
+    misspelt = rows["kind"].str.endswith("typo").to_numpy()
+    dropped = (~has_truth & misspelt & (rival <= 1)) | another
     return rows.assign(resolvable=resolvable)[~dropped]
 
 

@@ -85,6 +85,12 @@ def test_districts_of_today(reference, place_id, method):
         "\u041aathmandu",  # Cyrillic first letter
         "Kathmandu काठमाडौं",
         "Kathmandu and Lalitpur",
+        "Kathmandu-5",  # a ward
+        "Kathmandu १२",
+        "Multan",  # a city of Pakistan, one letter from Mustang
+        "Champawat",
+        "Nawalparsi",
+        "रुकुम",
     ],
 )
 def test_names_that_are_no_district_of_today(name):
@@ -270,6 +276,99 @@ def test_parameters_that_are_unknown(options, message):
         places.resolve(pd.DataFrame({"n": ["x"]}), **{**TODAY, "level": "district", "name": "n", **options})
 
 
+@pytest.mark.parametrize(
+    ("reference", "place_id", "method"),
+    [
+        ({"name": "Kathmandu (36)"}, "36", "exact_code"),
+        ({"name": "Kaski", "code": pd.NA, "parent": pd.NaT}, "35", "alias"),
+        ({"name": b"Kaski"}, "35", "alias"),
+        ({"code": np.int64(36)}, "36", "exact_code"),
+    ],
+)
+def test_what_is_not_plain_text(reference, place_id, method):
+    found = one(**reference)
+    assert (found["place_id"], found["method"]) == (f"NP-2017:district:{place_id}", method)
+
+
+@pytest.mark.parametrize("code", [float("inf"), 1e300, "1.5", -36, True, ["36"], "36" + " " * 100 + "7"])
+def test_codes_that_are_none(code):
+    found = one(code=code)
+    assert found["place_id"] is None
+
+
+def test_a_name_in_a_mix_of_scripts_agrees_with_no_code():
+    assert one(code="36", name="Katmandu")["method"] == "exact_code"
+    assert one(code="36", name="K\u0430thmandu")["method"] == "conflict"
+
+
+def test_the_kind_of_unit_written_together_with_the_name():
+    assert one("local_unit", name="बाँसगढीनगरपालिका")["place_id"] == "NP-2017:local_unit:51201"
+    assert one("local_unit", name="Siddhicharannagarpalika")["method"] == "normalised_name"
+    assert one("local_unit", name="Sidingba R.M.")["place_id"] == "NP-2017:local_unit:10109"
+
+
+def test_the_beginning_of_two_names_is_neither():
+    registry = places.load()
+    census = registry.places[registry.places["place_level"] == "vdc"]
+    both = census[census["place_name"].str.startswith("Hanumannagar")]
+    assert len(both) >= 2
+    assert one("vdc", name="Hanumannag", parent="Siraha", **CENSUS)["place_id"] is None
+
+
+def test_what_is_fuzzy_is_above_both_thresholds():
+    from statloom.places import batch
+
+    registry = places.load()
+    local = registry.places[registry.places["place_level"] == "local_unit"]
+    names, parents = (
+        local["place_name"],
+        local["parent_id"].map(registry.places.set_index("place_id")["place_name"]),
+    )
+    frame = pd.concat(
+        [
+            pd.DataFrame({"n": names.str.replace("a", "", n=1), "p": parents}),
+            pd.DataFrame({"n": names, "p": parents.str.replace("a", "o", n=2)}),
+            pd.DataFrame({"n": names.str.split().str[0], "p": parents}),
+        ]
+    )
+    found = places.resolve(frame, level="local_unit", name="n", parent="p", **TODAY)
+    fuzzy = found[found["method"] == "fuzzy"]
+    assert len(fuzzy) > 100
+    assert fuzzy["score"].min() >= batch.LEAST_SCORE
+    assert fuzzy["margin"].min() >= batch.LEAST_MARGIN
+
+
+def test_dates_from_a_column():
+    frame = pd.DataFrame({"n": ["Taplejung", "Taplejung", "Rukum"], "d": ["2011-06-22", "2021-11-11", None]})
+    options = {"scheme": "NP-LOCAL-2017", "level": "district", "name": "n"}
+    found = places.resolve(frame, date="d", **options)
+    assert found["place_id"].tolist() == ["NP-2011:district:01", "NP-2017:district:73", None]
+    with pytest.raises(StatloomError, match="column 'd', row 2 of the references: 'soon' is not a date"):
+        places.resolve(frame.assign(d=["2011-06-22", "soon", None]), date="d", **options)
+
+
+@pytest.mark.parametrize("date", ["2021-11-11x", pd.NaT, 2021, "", "11/11/2021"])
+def test_dates_that_are_none(date):
+    with pytest.raises(StatloomError, match="is not a date"):
+        one(name="Kaski", date=date)
+
+
+def test_columns_that_do_not_fit():
+    frame = pd.DataFrame([["Kaski", "x"]], columns=["n", "n"])
+    with pytest.raises(StatloomError, match="the column 'n' for the name of places is there twice"):
+        places.resolve(frame, level="district", name="n", **TODAY)
+    other = pd.Series(["Kaski"], index=[9])
+    with pytest.raises(StatloomError, match="the name of places is a Series with another index"):
+        places.resolve(pd.DataFrame({"n": ["x"]}), level="district", name=other, **TODAY)
+
+
+def test_numbers_and_texts_that_are_equal_are_kept_apart():
+    frame = pd.DataFrame({"c": pd.Series([True, 1, 1.0, "1", 36.0, None], dtype="object")})
+    found = places.resolve(frame, level="district", code="c", **TODAY)["place_id"].tolist()
+    first = "NP-2017:district:01"
+    assert found == [None, first, first, first, "NP-2017:district:36", None]
+
+
 @pytest.fixture
 def decided(tmp_path):
     """A registry with decisions, and their rows as ``decide`` adds them."""
@@ -302,6 +401,16 @@ def test_a_decision_that_it_is_no_place(decided):
     registry = decided(place_name="Kathmandu", place_id="")
     found = one(name="Kathmandu", registry=registry)
     assert (found["place_id"], found["method"]) == (None, "decision")
+
+
+def test_a_decision_that_it_is_no_place_holds_while_nothing_resolves_it(decided, caplog):
+    registry = decided(place_name="Ktm", place_id="", expect="unresolved")
+    assert one(name="Ktm", registry=registry)["method"] == "decision"
+    registry = decided(place_name="Kathmandu", place_id="", expect="unresolved")
+    with caplog.at_level(logging.WARNING):
+        found = one(name="Kathmandu", registry=registry)
+    assert (found["place_id"], found["method"]) == ("NP-2017:district:36", "alias")
+    assert "row 2 no longer applies: the reference resolves to NP-2017:district:36 (alias)" in caplog.text
 
 
 def test_decisions_of_one_source(decided):

@@ -1,6 +1,8 @@
 """Distinct references on one level and date: the steps by which each finds its place."""
 
+import bisect
 import logging
+import re
 
 import numpy as np
 import pandas as pd
@@ -9,17 +11,20 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from statloom.places import registry as registries
-from statloom.places.normalise import GENERIC, LEVELS_OF_KIND, clean_codes, forms
+from statloom.places.normalise import GENERIC, LEVELS_OF_KIND, LONGEST_NAME, clean_codes, forms
 from statloom.places.registry import KIND_NUMBERS, Registry
 from statloom.places.scoring import FAR, pairwise, similarity_and_edits, spellings, written
 from statloom.places.view import ABOVE, TIERS, WHOLE, View
 
 LEAST_SCORE = 78.0  # likeness from which a name is taken for another
 LEAST_MARGIN = 5.0  # by which it must be ahead of the second best place
-# Letters from which one, two, three edits are allowed. A short name without a parent must also be two edits
-# nearer than any other.
-LETTERS_FOR_EDITS = (6, 9, 13)
-SHORT = 5
+# Letters from which one, two, three edits are allowed. A short name must also be two edits nearer than any
+# other.
+LETTERS_FOR_EDITS = (4, 7, 12)
+# Among many names, two edits make one name of another more often.
+MANY_NAMES = 400
+LETTERS_AMONG_MANY = (6, 11, 15)
+SHORT = 4
 LEAST_PARENT_SCORE = 70.0  # likeness from which a place is tried as what an unknown parent may have meant
 PARENTS_TRIED = 3
 AGREEING_SCORE = 72.0  # likeness of a name with the place that its code names
@@ -36,6 +41,8 @@ WHY = (
     "outside the parent",
     "name of another level",
 )
+CODE_BEHIND = re.compile(r"^(?P<name>.*[^\W\d].*)[(\[]\s*(?P<code>\w{1,12})\s*[)\]]\s*$")
+NUMBER = re.compile(r"[0-9]+(?![0-9a-z])")  # at the end of a word
 CHUNK = 4_000_000  # scores held at once
 # How strongly a name that is the same in a form speaks for a place; a rival must not speak more strongly.
 FORCE = {"folded": 2, "core": 2, "key": 1, "tokens": 0}
@@ -58,10 +65,12 @@ class Batch:
         self.margin = np.full(size, np.nan)
         self.open = np.ones(size, dtype=bool)
         self.hints: list[pd.DataFrame] = []
+        self.refusals: dict[int, pd.Series] = {}
         self.view: View | None = registry.view(level, day) if level in registry.levels else None
         if self.view is not None:
             self.names = forms(pa.array(rows["name"], pa.string()))
             self.codes = clean_codes(rows["code"]).reset_index(drop=True)
+            self._codes_in_names()
             self.has_name = (self.names["folded"] != "").to_numpy()
             self.says_name = (rows["name"] != "").to_numpy()
             self.has_code = (self.codes != "").to_numpy()
@@ -96,6 +105,7 @@ class Batch:
         self._locate()
         self._by_code()
         self._by_name()
+        self._by_guarded_refusal()
 
     def _kind_fits(self) -> np.ndarray:
         """Say of each name whether what it calls itself may stand on the level."""
@@ -104,6 +114,22 @@ class Batch:
             kind for kind, levels in LEVELS_OF_KIND.items() if levels & known and self.level not in levels
         }
         return ~self.names["kind"].isin(refused).to_numpy()
+
+    def _codes_in_names(self) -> None:
+        """Take the code from a name such as "Kathmandu (36)", where it is one of the scheme and level."""
+        names = self.rows["name"].reset_index(drop=True).astype("str")
+        ends = names.str.slice(-3).str.contains(r"[)\]]") & (names.str.len() <= LONGEST_NAME)
+        if not ends.any():
+            return
+        parts = names.where(ends, "").str.extract(CODE_BEHIND)
+        codes = self.registry.codes(self.scheme)
+        known = codes.loc[codes["place_level"] == self.level, "place_code"]
+        given = clean_codes(parts["code"].fillna(""))
+        taken = (self.codes == "") & (given != "") & given.isin(known)
+        if not taken.any():
+            return
+        self.codes = self.codes.where(~taken, given)
+        self.names[taken.to_numpy()] = forms(pa.array(parts.loc[taken, "name"], pa.string())).to_numpy()
 
     def _accept(self, rows: np.ndarray, places: np.ndarray, method: str, score=100.0, margin=np.nan) -> None:
         self.place[rows], self.method[rows] = places, method
@@ -125,7 +151,8 @@ class Batch:
         hints["id"] = self.registry.index.to_numpy(dtype=object)[hints["place"]]
         hints = hints.sort_values(["row", "order", "likeness", "id"], kind="stable")
         hints = hints.drop_duplicates(["row", "place"])
-        hints = hints[hints.groupby("row").cumcount() < CANDIDATES]
+        # Of successors a person must see all.
+        hints = hints[(hints.groupby("row").cumcount() < CANDIDATES) | (hints["why"] == "successor")]
         names = self.registry.places["place_name"].to_numpy(dtype=object)[hints["place"]]
         for row, place_id, name, score, why in zip(
             hints["row"], hints["id"], names, hints["score"], hints["why"], strict=True
@@ -158,9 +185,20 @@ class Batch:
             if problem is None and decision["place_id"] and not self.view.is_member[place]:
                 problem = f"{decision['place_id']} is no {self.level} on that date"
             if problem is not None:
-                log.warning("place_decision.csv, row %d no longer applies: %s", decision.name + 2, problem)
-                continue
-            self._accept(np.array([row]), place if decision["place_id"] else -1, "decision", np.nan)
+                _warn(decision, problem)
+            elif decision["place_id"] == "" and decision["expect"] != "":
+                self.refusals[row] = decision
+            else:
+                self._accept(np.array([row]), place if decision["place_id"] else -1, "decision", np.nan)
+
+    def _by_guarded_refusal(self) -> None:
+        """Obey the decisions that a reference means no place, while it still resolves to none by itself."""
+        for row, decision in self.refusals.items():
+            if self.place[row] < 0:
+                self._accept(np.array([row]), -1, "decision", np.nan)
+            else:
+                place_id = self.registry.index[self.place[row]]
+                _warn(decision, f"the reference resolves to {place_id} ({self.method[row]})")
 
     # where to look
 
@@ -270,7 +308,7 @@ class Batch:
         """
         if not len(rows):
             return
-        links = self.registry.links
+        links = self.registry.descent
         pairs = pd.DataFrame({"row": rows, "place": places})
         after = pairs.merge(links, left_on="place", right_on="before")[["row", "after"]].set_axis(
             ["row", "heir"], axis=1
@@ -312,7 +350,8 @@ class Batch:
             checked = np.unique(pair)
             elsewhere = np.zeros(len(rows), dtype=bool)
             elsewhere[checked[self._with_that_name(rows[checked], "key")[0]]] = True
-            close = (likeness >= AGREEING_SCORE) & ~elsewhere
+            # Letters of two scripts may be a forgery of a name: they are like nothing.
+            close = (likeness >= AGREEING_SCORE) & ~elsewhere & ~self.names["mixed"].to_numpy()[rows]
             agrees |= close
             score = np.where(close, likeness, score)
         return agrees & self.kind_fits[rows], score
@@ -425,7 +464,10 @@ class Batch:
             sure = good & ~self.is_guessed[hit]
             self._accept(hit[sure], places[sure], "alias" if form == "folded" else "normalised_name")
             guess = good & self.is_guessed[hit] & (form != "tokens")
-            self._accept(hit[guess], places[guess], "fuzzy", self.parent_score[hit[guess]])
+            margin = self._margins(hit[guess], places[guess])
+            guess[guess] = margin >= LEAST_MARGIN
+            score = (100 + self.parent_score[hit[guess]]) / 2  # of the name, which is exact, and the parent
+            self._accept(hit[guess], places[guess], "fuzzy", score, margin[margin >= LEAST_MARGIN])
             good = sure | guess
             self._hint(hit[~good], places[~good], "same name", 100.0)
         return met
@@ -458,6 +500,22 @@ class Batch:
             good.update(zip(group.tolist(), nearest.tolist(), strict=True))
         return np.array([good[row] for row in rows.tolist()], dtype=bool)
 
+    def _margins(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Return by how much the names of rows are less like the next place in the blocks than like the one
+        found, which is named so."""
+        found = dict(zip(rows.tolist(), places.tolist(), strict=True))
+        margin = dict.fromkeys(found, 100.0)
+        position = self.view.names["position"].to_numpy()
+        cores, keys = spellings(self.view.names) if len(rows) else ([], [])
+        for group, _, at in self._groups(rows):
+            right = [cores[i] for i in at], [keys[i] for i in at]
+            scores = similarity_and_edits(spellings(self.names.iloc[group]), right)[0]
+            own = position[at][None, :] == np.array([found[row] for row in group])[:, None]
+            margin.update(
+                zip(group.tolist(), (100 - np.where(own, 0, scores).max(axis=1)).tolist(), strict=True)
+            )
+        return np.array([margin[row] for row in rows.tolist()])
+
     def _alike(self, asked: np.ndarray, rival: np.ndarray) -> None:
         """Score what is left against the names in its block; accept what is alike and far ahead of others."""
         rows = np.flatnonzero(asked)
@@ -487,8 +545,9 @@ class Batch:
         nearest = edits[every, best]
         ahead = _second(edits, best, np.min) - nearest
         letters = np.array([len(core) for core in left[0]])
-        most = np.searchsorted(LETTERS_FOR_EDITS, letters, "right")
-        alone = np.where((letters <= SHORT) & whole, 2, 1)
+        enough = LETTERS_FOR_EDITS if len(at) < MANY_NAMES else LETTERS_AMONG_MANY
+        most = np.searchsorted(enough, letters, "right")
+        alone = np.where(letters <= SHORT, 2, 1)
         good = (top >= LEAST_SCORE) & (margin >= LEAST_MARGIN) & (nearest <= most) & (ahead >= alone)
         if not whole:
             words = np.logical_or.reduceat(self._words(own["core"], at), starts, axis=1)
@@ -496,9 +555,13 @@ class Batch:
             good &= words.sum(axis=1) == words[every, best]
             lone = ~good & (words.sum(axis=1) == 1) & ((nearest > most) | words[every, best])
             best = np.where(lone, words.argmax(axis=1), best)
-            top, margin = np.where(lone, WORDS_SCORE, top), np.where(lone, np.nan, margin)
-            good |= lone
-        good &= rival[rows] == 0
+            ahead_by = WORDS_SCORE - _second(scores, best, np.max)
+            top, margin = np.where(lone, WORDS_SCORE, top), np.where(lone, ahead_by, margin)
+            good |= lone & (margin >= LEAST_MARGIN)
+        # The very name of another place, wherever and whenever, is no misspelling.
+        good &= (rival[rows] == 0) & (self.numbers["core"][rows] < 0)
+        good[good] = self._says_the_same(left[0], right[0], position, places[best], good)
+        good[good] = ~self._is_abroad(rows[good], nearest[good])
         if not whole:
             good[good] = ~self._named_elsewhere(rows[good])
         good[good] = ~self._rival_is_nearer(rows[good], places[best[good]], nearest[good], top[good], blocks)
@@ -520,6 +583,42 @@ class Batch:
         telling = [len("".join(w for w in core.split() if w not in GENERIC)) for core in given]
         return (shared == 100) & fewer & (np.array(telling) >= SHORTEST_WORDS)[:, None]
 
+    def _says_the_same(self, given, known, position, places, asked) -> np.ndarray:
+        """Say of the rows that are ``asked`` whether nothing in the name speaks for another place than the
+        one in ``places``: a number at the end of a word ("Kathmandu 5" is a ward), or a longer name that it
+        may be the beginning of.
+        """
+        order = np.argsort(known)
+        ordered = [known[i] for i in order]
+        answers = []
+        for row in np.flatnonzero(asked):
+            name, own = given[row], position == places[row]
+            same = True
+            if numbers := NUMBER.findall(name):
+                same = any(NUMBER.findall(known[i]) == numbers for i in np.flatnonzero(own))
+            if same and len(name) >= SHORTEST_WORDS:
+                first = bisect.bisect_left(ordered, name)
+                while same and first < len(ordered) and ordered[first].startswith(name):
+                    same, first = bool(own[order[first]]), first + 1
+            answers.append(same)
+        return np.array(answers, dtype=bool)
+
+    def _is_abroad(self, rows: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+        """Say whether a place abroad has the name of rows, or one that is as near to it as the place found.
+
+        ``nearest``: edits to the name of that place.
+        """
+        cores, every_core, keys = self.registry.elsewhere
+        if not len(rows) or not every_core:
+            return np.zeros(len(rows), dtype=bool)
+        given = self.names.iloc[rows]
+        written_alike, most = spellings(given)[0], int(nearest.max())
+        same = pd.Series(written_alike).isin(every_core).to_numpy() | given["key"].isin(keys).to_numpy()
+        if not cores:
+            return same
+        edits = process.cdist(written_alike, cores, scorer=OSA.distance, score_cutoff=most, dtype=np.uint8)
+        return same | (edits.min(axis=1) <= nearest)
+
     def _named_elsewhere(self, rows: np.ndarray) -> np.ndarray:
         """Say whether a place outside the rows' parents has that very name."""
         found = np.zeros(len(rows), dtype=bool)
@@ -529,7 +628,7 @@ class Batch:
         return found
 
     def _rival_is_nearer(self, rows, places, nearest, top, blocks: tuple[int, ...]) -> np.ndarray:
-        """Say whether a rival of another name is as near to the name as the place found, or more alike."""
+        """Say whether a rival of another name is nearer to the name than the place found, or more alike."""
         cores, keys, numbers = self.view.rival_spellings(blocks)
         if not len(rows) or not len(numbers):
             return np.zeros(len(rows), dtype=bool)
@@ -541,7 +640,11 @@ class Batch:
             same = np.isin(numbers, names["core_number"].to_numpy()[first:last])
             here = np.flatnonzero(places == place)
             scores[np.ix_(here, same)], edits[np.ix_(here, same)] = 0, FAR
-        return (edits.min(axis=1) <= nearest) | (scores.max(axis=1) > top)
+        return (edits.min(axis=1) < nearest) | (scores.max(axis=1) > top)
+
+
+def _warn(decision: pd.Series, problem: str) -> None:
+    log.warning("place_decision.csv, row %d no longer applies: %s", decision.name + 2, problem)
 
 
 def _second(values: np.ndarray, best: np.ndarray, extreme) -> np.ndarray:

@@ -23,10 +23,11 @@ import pyarrow.compute as pc
 
 # No name of a place is longer; what is longer is no name, and is not worth the work on ten megabytes.
 LONGEST_NAME = 200
+LONGEST_CODE = 64
 
 KINDS = {
     "rural_municipality": (
-        "rural municipality|gaun palika|gaunpalika|gaupalika|gau palika|gapa|ga pa|rm|"
+        "rural municipality|gaun palika|gaunpalika|gaupalika|gau palika|gapa|ga pa|rm|r m|"
         "गाउँपालिका|गाउंपालिका|गाउपालिका|गाँउपालिका|गाउँ पालिका|गापा|गा पा"
     ),
     "sub_metropolitan_city": (
@@ -47,6 +48,14 @@ KINDS = {
     ),
     "district": "district|dist|jilla|zilla|jilha|जिल्ला",
     "province": "province|pradesh|prades|pradesha|प्रदेश",
+}
+
+# Such words are also written together with the name, without a blank.
+JOINED = {
+    "rural_municipality": "ruralmunicipality|gaunpalika|gaupalika|गाउँपालिका|गाउंपालिका|गाउपालिका|गाँउपालिका",
+    "sub_metropolitan_city": "upamahanagarpalika|उपमहानगरपालिका",
+    "metropolitan_city": "mahanagarpalika|महानगरपालिका",
+    "municipality": "municipality|nagarpalika|नगरपालिका",
 }
 
 # Words that tell no place from another.
@@ -126,10 +135,11 @@ def clean_codes(codes: pd.Series) -> pd.Series:
     """
     index = codes.index
     if pd.api.types.is_float_dtype(codes.dtype):
-        whole = codes.notna() & (codes % 1 == 0)
-        codes = codes.astype("object").where(~whole, codes.fillna(0).astype("int64").astype(str))
+        whole = (codes % 1 == 0) & (codes.abs() < 2**53)
+        codes = codes.astype("object").where(~whole, codes.where(whole, 0).astype("int64").astype(str))
     texts = pa.array(
-        ["" if value is None or value != value else str(value)[:64] for value in codes], pa.string()
+        ["" if gone else _short(str(value)) for value, gone in zip(codes, codes.isna(), strict=True)],
+        pa.string(),
     )
     texts = pc.utf8_normalize(texts, "NFKC")
     texts = _western_digits(texts)
@@ -139,6 +149,11 @@ def clean_codes(codes: pd.Series) -> pd.Series:
     texts = pc.replace_substring_regex(texts, r"^([0-9]+)\.0*$", r"\1")
     texts = pc.replace_substring_regex(texts, r"(?i)^(nan|none|null|<na>)$", "")
     return texts.to_pandas().astype("str").set_axis(index)
+
+
+def _short(code: str) -> str:
+    """Return a code that is worth the work; what is longer is cut, with a mark that no code has."""
+    return code if len(code) <= LONGEST_CODE else code[:LONGEST_CODE] + "\ufffd"
 
 
 def forms(texts: pa.Array) -> pd.DataFrame:
@@ -201,7 +216,7 @@ def _western_digits(texts: pa.Array) -> pa.Array:
     return texts
 
 
-_ANY_KIND = "(?:^| )(?:" + "|".join(KINDS.values()) + ")(?: |$)"
+_ANY_KIND = f"(?:^| )(?:{'|'.join(KINDS.values())})(?: |$)|(?:{'|'.join(JOINED.values())})$"
 _NUMBER = r"^(?:no|number|nr|num|नं|नम्बर) ?([0-9]+)$"
 
 
@@ -214,7 +229,10 @@ def _strip_kinds(folded: pa.Array) -> tuple[pa.Array, pa.Array]:
     some = pc.filter(folded, chosen)
     some_kind = pa.array([""] * len(some), pa.string())
     for name, words in KINDS.items():
-        for pattern in (rf"^(.+?) (?:{words})$", rf"^(?:{words}) (.+)$"):
+        patterns = [rf"^(.+?) (?:{words})$", rf"^(?:{words}) (.+)$"]
+        if name in JOINED:
+            patterns.append(rf"^(.*[^ ]{{2}})(?:{JOINED[name]})$")
+        for pattern in patterns:
             found = pc.and_(pc.match_substring_regex(some, pattern), pc.equal(some_kind, ""))
             some = pc.if_else(found, pc.replace_substring_regex(some, pattern, r"\1"), some)
             some_kind = pc.if_else(found, name, some_kind)

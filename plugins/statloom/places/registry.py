@@ -22,6 +22,8 @@ from statloom.places.gates import COLUMNS, faults
 from statloom.places.normalise import KINDS, forms
 from statloom.places.view import SHORTEST_KEY, View
 
+# Seeds that a registry may do without.
+OPTIONAL = {"place_elsewhere": ("place_name", "country", "kind", "source")}
 REFERENCE = ("source_id", "place_scheme", "place_level", "place_code", "place_name", "place_parent")
 KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS, start=1)}
 KEPT = 4  # registries held at once
@@ -54,9 +56,14 @@ def load(folder: Path | str | None = None) -> "Registry":
 def read(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the seeds as text, one frame each, without checking what they say.
 
-    Raises RegistryError when a file or a column is missing, or a row has too many or too few fields.
+    ``OPTIONAL`` ones that are not there are empty. Raises RegistryError when a file or a column is missing,
+    or a row has too many or too few fields.
     """
-    return {name: _read(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()}
+    seeds = {name: _read(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()}
+    for name, columns in OPTIONAL.items():
+        path = folder / f"{name}.csv"
+        seeds[name] = _read(path, columns) if path.exists() else pd.DataFrame(columns=columns, dtype="str")
+    return seeds
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -81,7 +88,7 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 
 def _fingerprint(folder: Path) -> str:
     total = hashlib.sha256(str(folder.absolute()).encode())
-    for name in COLUMNS:
+    for name in (*COLUMNS, *OPTIONAL):
         path = folder / f"{name}.csv"
         total.update(name.encode() + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest() if path.exists() else b"missing")
@@ -188,6 +195,23 @@ class Registry:
         """The distinct names of each form; a position in one is the name's number."""
         return self.vocabulary_of(self.names) if not self._vocabulary else self._vocabulary
 
+    @cached_property
+    def elsewhere(self) -> tuple[list[str], frozenset[str], frozenset[str]]:
+        """Names of places abroad that no place of the registry has, without the spaces.
+
+        The cores of those that a misspelt name may have meant (all but towns), the cores of all, and keys.
+        """
+        seed = self.seeds["place_elsewhere"]
+        names = forms(pa.array(seed["place_name"], pa.string()))
+        known = self.vocabulary["core"].str.replace(" ", "", regex=False)
+        cores = names["core"].str.replace(" ", "", regex=False)
+        strange = ~cores.isin(known) & (cores != "")
+        known_abroad = (
+            strange & (seed["kind"] != "town").to_numpy() & ~names["key"].isin(self.vocabulary["key"])
+        )
+        keys = frozenset(names.loc[known_abroad, "key"])
+        return sorted(set(cores[known_abroad])), frozenset(cores[strange]), keys
+
     def codes(self, scheme: str) -> pd.DataFrame:
         """Return the codes of ``scheme`` with ``position`` and ``plain``, the bare code."""
         if scheme not in self._codes:
@@ -200,17 +224,36 @@ class Registry:
 
     @cached_property
     def links(self) -> pd.DataFrame:
-        """Places and what became of them, from changes and crosswalk: positions ``before, after``."""
+        """Places and what became of them, from changes and crosswalk: positions ``before, after``.
+
+        A link of the crosswalk may lead back in time; its places are put in the order of time here.
+        """
         changes = self.seeds["place_change"][["from_place_id", "to_place_id"]]
         crosswalk = self.seeds["crosswalk"][["from_place_id", "to_place_id"]]
         both = pd.concat([changes, crosswalk]).drop_duplicates()
         both = both[(both["from_place_id"] != both["to_place_id"]) & (both != "").all(axis=1)]
-        return pd.DataFrame(
-            {
-                "before": self.index.get_indexer(both["from_place_id"]),
-                "after": self.index.get_indexer(both["to_place_id"]),
-            }
-        )
+        first, second = (self.index.get_indexer(both[f"{end}_place_id"]) for end in ("from", "to"))
+        begins = self.places["begins"].to_numpy()
+        back = begins[first] > begins[second]
+        before, after = np.where(back, second, first), np.where(back, first, second)
+        return pd.DataFrame({"before": before, "after": after}).drop_duplicates(ignore_index=True)
+
+    @cached_property
+    def descent(self) -> pd.DataFrame:
+        """Places and all that became of them over any number of editions: positions ``before, after``."""
+        links, found = self.links, [self.links]
+        known = set(zip(links["before"], links["after"], strict=True))
+        step = links
+        while len(step):
+            step = step.rename(columns={"after": "between"}).merge(
+                links.rename(columns={"before": "between"}), on="between"
+            )
+            step = step[["before", "after"]].drop_duplicates()
+            pairs = zip(step["before"], step["after"], strict=True)
+            step = step[np.array([pair not in known for pair in pairs], dtype=bool)]
+            known.update(zip(step["before"], step["after"], strict=True))
+            found.append(step)
+        return pd.concat(found, ignore_index=True)
 
     def view(self, level: str, date: int) -> View:
         """Return the places of ``level`` on ``date`` (days since 1970), laid out for look-ups."""
@@ -249,8 +292,10 @@ def days(dates: pd.Series, missing: int) -> np.ndarray:
 def day_number(date) -> int:
     """Return a date (ISO text, date or datetime) as days since 1970. Raises StatloomError when it is none."""
     try:
-        day = date if isinstance(date, datetime.date) else datetime.date.fromisoformat(str(date)[:10])
-    except ValueError:
+        if not isinstance(date, datetime.date):
+            date = datetime.datetime.fromisoformat(str(date))
+        day = datetime.date(date.year, date.month, date.day)
+    except (ValueError, TypeError):
         raise StatloomError(f"{date!r} is not a date; write it as YYYY-MM-DD") from None
     return day.toordinal() - datetime.date(1970, 1, 1).toordinal()
 

@@ -103,7 +103,7 @@ class View:
         above = registry.ancestors[~self.is_member[registry.ancestors["position"]]]
         own = pd.DataFrame({"position": others, "ancestor": others})
         family = pd.concat([above[["position", "ancestor"]], own], ignore_index=True)
-        links = registry.links
+        links = registry.descent
         either_way = pd.concat(
             [
                 links.rename(columns={"before": "ancestor", "after": "block"}),
