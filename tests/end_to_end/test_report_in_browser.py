@@ -201,3 +201,17 @@ def test_the_geometry_is_there_once_and_light(installation):
     report = installation.home / "report"
     assert (report / "boundaries.js").stat().st_size < 400_000
     assert [path.name for path in report.rglob("boundaries*")] == ["boundaries.js"]
+
+
+def test_units_can_be_shaded_by_the_error_that_dividing_made(page, site):
+    page.goto(f"{site}/places/{CENSUS}.html")
+    made = page.evaluate(DRAWN)
+    page.get_by_label("their error from being divided").focus()
+    page.keyboard.press("Space")
+    shades = page.evaluate(DRAWN)
+    assert {place for place in shades if shades[place] == "whole"} == {
+        place for place in made if made[place] == "exact_merge"
+    }
+    assert len(set(shades.values())) > 3
+    assert page.get_by_role("group", name="Median error").is_visible()
+    assert not page.get_by_role("group", name="Worst of a place's figures").is_visible()

@@ -261,3 +261,7 @@ def test_a_reference_that_was_decided_since_is_marked(country):
     )
     (waiting,) = collect_places(country.engine)["queue"]
     assert waiting["decided"]
+
+
+def test_the_front_page_counts_the_references_that_wait(site):
+    assert "1 reference to a place waits for a decision" in _text(site / "index.html")
