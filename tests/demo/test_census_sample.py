@@ -26,14 +26,6 @@ def test_the_committed_file_is_what_the_generator_makes(tmp_path):
     assert again.read_bytes() == census_sample.DELIVERY.read_bytes()
 
 
-def test_another_seed_gives_another_file(tmp_path):
-    census_sample.write(tmp_path / "other.zip", seed=1)
-    mine, other = contents(census_sample.DELIVERY), contents(tmp_path / "other.zip")
-    assert mine.keys() == other.keys()
-    assert mine[f"{census_sample.NAME}.dcf"] == other[f"{census_sample.NAME}.dcf"]
-    assert mine[f"{census_sample.NAME}.dat"] != other[f"{census_sample.NAME}.dat"]
-
-
 def test_the_file_says_that_it_is_synthetic(dictionary):
     assert census_sample.DELIVERY.name.startswith("synthetic_")
     assert all(name.startswith("synthetic_") for name in contents(census_sample.DELIVERY))

@@ -57,6 +57,8 @@ select * from {{ ref('stg_registered_companies') }}
 union all
 select * from {{ ref('stg_safe_water') }}
 union all
+select * from {{ ref('stg_synthetic_census_sample_2021') }}
+union all
 select * from {{ ref('stg_synthetic_household_survey_2021') }}
 union all
 select * from {{ ref('stg_voters') }}

@@ -1,0 +1,1 @@
+{{ staged('synthetic_census_sample_2021') }}
