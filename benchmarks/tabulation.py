@@ -307,9 +307,9 @@ def report(found: dict[str, dict], options: argparse.Namespace, apart: dict[str,
         f"{data.DISTRICTS} districts and {data.WARDS:,} wards × sex × 16 age groups, 40 measures: "
         f"{found['ours']['cells']:,} cells of 40 counts and their units.",
         "",
-        f"Measured {datetime.now(UTC):%Y-%m-%d} on {describe()}. Each a process of its own, of DuckDB's the one "
-        f"of least CPU of {options.repeat}; from the call to the result in memory. Load: the machine's, in the "
-        "minute before the end.",
+        f"Measured {datetime.now(UTC):%Y-%m-%d} on {describe()}. Each a process of its own, of DuckDB's the "
+        f"one of least CPU of {options.repeat}; from the call to the result in memory. Load: the machine's, "
+        "in the minute before the end.",
         "",
         "| | seconds | CPU seconds | most memory | load | cells that differ | aim |",
         "| --- | ---: | ---: | ---: | ---: | ---: | --- |",

@@ -69,13 +69,16 @@ class Expression:
 
 @dataclass(frozen=True)
 class Scope:
-    """What an expression may name: ``columns``, with their contract types. ``dropped``: columns that are
-    declared but kept nowhere; ``elsewhere``: those of other records.
+    """What an expression may name: ``columns``, with their contract types.
+
+    ``personal``: those of them that hold keyed hashes of personal identifiers. For better messages,
+    ``dropped``: columns that are declared but kept nowhere; ``elsewhere``: columns of other records.
     """
 
     columns: Mapping[str, str]
     dropped: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
+    personal: frozenset[str] = frozenset()
 
 
 def parse(text: object, scope: Scope) -> Expression:

@@ -82,7 +82,9 @@ def plans(contract: Contract) -> tuple[Plan, ...]:
     read."""
 
     def scope(record: str) -> Scope:
-        return Scope({n: c.vault_type for n, c in contract.visible(record).items()})
+        seen = contract.visible(record)
+        personal = frozenset(name for name, column in seen.items() if column.pseudonymise)
+        return Scope({name: column.vault_type for name, column in seen.items()}, personal=personal)
 
     places = {
         record: {
@@ -120,7 +122,8 @@ def problems(data: dict) -> Iterator[Problem]:
             name: "text" if column.get("pseudonymise") else column.get("type", "text")
             for name, column in columns(record).items()
         }
-        return Scope(types, dropped, frozenset(data["columns"]) - dropped - set(types))
+        personal = frozenset(name for name, column in columns(record).items() if column.get("pseudonymise"))
+        return Scope(types, dropped, frozenset(data["columns"]) - dropped - set(types), personal)
 
     places = {
         record: {
@@ -311,6 +314,10 @@ class _Compiler:
             return None
         if expression.kind not in kinds:
             self._report(path, f"{next(iter(kinds.values()))} is needed, not a {expression.kind}")
+            return None
+        personal = expression.columns & self.scopes[record].personal
+        if kinds is _CODE and personal:
+            self._report(path, f"column {min(personal)!r} is a personal identifier: it makes no category")
             return None
         return expression
 

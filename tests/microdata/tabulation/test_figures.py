@@ -38,6 +38,7 @@ columns:
   phone: {role: personal_identifier, record: household}
   line: {type: integer, role: key, record: person}
   name: {role: personal_identifier, record: person}
+  card: {role: personal_identifier, record: person, pseudonymise: true}
   sex: {role: dimension, record: person, categories: [F, M]}
   age: {type: integer, role: measure, record: person, required: false}
 place: {scheme: NP-CENSUS-2011, date: "2011-06-22", code: NP}
@@ -83,6 +84,7 @@ def census(tmp_path):
     persons = pd.DataFrame({"hh": np.repeat(range(400), size)})
     persons["line"] = persons.groupby("hh").cumcount() + 1
     persons["name"] = [f"Secret {number}" for number in range(len(persons))]
+    persons["card"] = [f"{number:06}" for number in range(len(persons))]
     persons["sex"] = draw.choice(["F", "M"], len(persons))
     persons["age"] = pd.array(draw.integers(0, 90, len(persons)), "Int64")
     persons.loc[::17, "age"] = pd.NA
@@ -198,6 +200,12 @@ def refused(tmp_path, change):
         ("populations", "adults", "phone = '1'", "column 'phone' is dropped"),
         ("breakdowns", "sex", "age / 2", "a text, a whole number or a condition"),
         ("breakdowns", "sex", "secs", "unknown column 'secs'"),
+        (
+            "breakdowns",
+            "sex",
+            "substring(card, 1, 1)",
+            "'card' is a personal identifier: it makes no category",
+        ),
     ],
 )
 def test_an_expression_that_is_refused_is_named_with_the_contracts_line(
