@@ -16,9 +16,9 @@ end
 {#
   The standard error of apportioning, in the unit of the value; 0 where nothing was divided, null where there is no
   value or a weight has no standard error. With s the standard error of a unit's weight, summed over the units u:
-    counts             sqrt( sum (s x)² )
-    shares and ratios  multiplier / D × sqrt( sum (s (n - R d))² + k² w (1 - w) n (d - n) ), where R = N / D, by
-                       linearisation, w is the weight, and k how differently parts are spread (part_spread)
+    counts             sqrt( sum (s² + k w (1 - w)) x² )
+    shares and ratios  multiplier / D × sqrt( sum (s (n - R d))² + k w (1 - w) n (d - n) ), where R = N / D, by
+                       linearisation, w is the weight, and k how differently parts are composed (part_spread)
 #}
 {% macro geo_se(figure, divided, series) -%}
 {%- set ratio = '(' ~ figure ~ '.numerator / ' ~ figure ~ '.denominator)' -%}

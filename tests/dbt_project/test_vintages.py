@@ -1,5 +1,6 @@
 """Any series on any vintage: to today's places and back, with its sums kept and its error known."""
 
+import math
 import re
 
 import pytest
@@ -11,6 +12,10 @@ pytestmark = pytest.mark.database
 
 TOTAL = "sex = '_T' and age = '_T'"
 CARRYING = "crosswalk_link place_link place_reach carried"
+SPREAD_OF_POPULATION = (
+    "select spread::float from harmonised.part_spread join harmonised.cell using (cell_id)"
+    f" where series_code = 'NP_POP' and {TOTAL}"
+)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,8 @@ def test_shares_on_former_places_are_computed_from_counts_that_were_carried(buil
 
 
 def test_the_error_of_a_count_is_that_of_its_weights(built):
-    """By hand, for one divided local unit: its population times the error of each weight."""
+    """By hand, for one divided local unit: its population, the error of each weight and of parts."""
+    spread = built.value(SPREAD_OF_POPULATION)
     unit = built.value(
         "select min(from_place_id) from places.crosswalk where from_place_id like 'NP-2017:local_unit:%'"
         " and basis = 'population'"
@@ -117,7 +123,40 @@ def test_the_error_of_a_count_is_that_of_its_weights(built):
         share, value, error = by_place[place]
         assert share == 1
         assert value == population * weight
-        assert error == pytest.approx(float(population) * weight_se, abs=1e-6)
+        variance = weight_se**2 + spread * float(weight * (1 - weight))
+        assert error == pytest.approx(float(population) * math.sqrt(variance), abs=1e-6)
+
+
+def test_how_differently_parts_are_composed_is_measured(built):
+    found = {
+        (series, kind): (measured, float(spread) ** 0.5)
+        for series, kind, measured, spread in built.rows(
+            "select distinct series_code, kind, is_measured, spread from harmonised.part_spread"
+            f" join harmonised.cell using (cell_id) where {TOTAL} and cust_breakdown = '_T'"
+            " and series_code in ('NP_TOILET_NONE', 'NP_POP', 'NP_VOTERS', 'NP_SEX_RATIO')"
+        )
+    }
+    assert found[("NP_TOILET_NONE", "share")] == (True, pytest.approx(0.17, abs=0.02))
+    assert found[("NP_SEX_RATIO", "ratio")] == (True, pytest.approx(0.022, abs=0.005))
+    # The weights are the population's own counts.
+    assert found[("NP_POP", "count")] == (True, pytest.approx(0, abs=0.01))
+    # Reported for districts alone.
+    assert found[("NP_VOTERS", "count")] == (False, pytest.approx(0.15))
+
+
+def test_errors_cover_what_the_villages_of_split_districts_tell(built):
+    """Shares of the dissolved districts, given to their successors, against the sums of their villages."""
+    carried = (
+        "select d.value, d.geo_se, v.value from candidate.observation d join candidate.observation v"
+        " using (series_code, place_id, period, sex, age, cust_breakdown, disability_status, source_id)"
+        " where d.place_level = 'district' and d.source_level = 'district' and d.geo_method = 'apportioned'"
+        " and v.source_level = 'vdc' and d.unit in ('PERCENT', 'PERSONS', 'RATIO')"
+    )
+    found = [(float(value), error, float(true)) for value, error, true in built.rows(carried)]
+    within = [abs(value - true) <= 2 * error for value, error, true in found]
+    assert len(found) > 50
+    assert sum(within) >= 0.9 * len(found)
+    assert all(error > 0 for value, error, _ in found if value > 0)
 
 
 def test_only_what_was_split_has_an_error(built):
@@ -192,12 +231,13 @@ def test_a_third_vintage_works_by_rows_of_seeds_alone(built):
             f" and (series_code = 'NP_TOILET_NONE' or series_code = 'NP_POP' and period = '2021' and {TOTAL})"
         )
     }
+    error = float(population) * math.sqrt(0.05**2 + built.value(SPREAD_OF_POPULATION) * 0.75 * 0.25)
     assert found == {
         ("East", "NP_TOILET_NONE"): ["exact_merge", taplejung + panchthar, 0, 0],
         ("South", "NP_TOILET_NONE"): ["observed", ilam, 0, 0],
         ("Nepal", "NP_TOILET_NONE"): ["exact_merge", taplejung + panchthar + ilam, 0, 0],
-        ("East", "NP_POP"): ["apportioned", population * 3 / 4, 1, pytest.approx(float(population) / 20)],
-        ("West", "NP_POP"): ["apportioned", population / 4, 1, pytest.approx(float(population) / 20)],
+        ("East", "NP_POP"): ["apportioned", population * 3 / 4, 1, pytest.approx(error, abs=1e-6)],
+        ("West", "NP_POP"): ["apportioned", population / 4, 1, pytest.approx(error, abs=1e-6)],
         # Divided within the country, it lies wholly in it.
         ("Nepal", "NP_POP"): ["exact_merge", population, 0, 0],
     }
