@@ -22,11 +22,15 @@ select
     gathered.numerator,
     gathered.denominator,
     {{ computed_value('gathered', 'series') }} as value,
-    gathered.se,
-    gathered.ci_low,
-    gathered.ci_high,
-    gathered.n,
-    gathered.lost_se,
+    coalesce(gathered.se, propagated.se) as se,
+    -- A sum of many independent errors is about normal.
+    coalesce(gathered.ci_low, gathered.value::double precision - {{ normal_95() }} * propagated.se) as ci_low,
+    coalesce(gathered.ci_high, gathered.value::double precision + {{ normal_95() }} * propagated.se) as ci_high,
+    coalesce(gathered.n, propagated.n) as n,
+    gathered.deff,
+    coalesce(gathered.own_strata, propagated.own_strata) as own_strata,
+    gathered.lost_se or (gathered.se is null and propagated.cell_id is not null and propagated.se is null) as lost_se,
+    gathered.se is null and propagated.se is not null as is_propagated_se,
     gathered.is_without_parts,
     coverage.geo_method,
     {{ split_share('gathered', 'divided') }} as split_share,
@@ -47,5 +51,9 @@ left join {{ ref('divided_figure') }} as divided
     on divided.cell_id = gathered.cell_id
     and divided.track_id = gathered.track_id
     and divided.place_number = gathered.place_number
+left join {{ ref('propagated_error') }} as propagated
+    on propagated.cell_id = gathered.cell_id
+    and propagated.track_id = gathered.track_id
+    and propagated.place_number = gathered.place_number
 where {{ where }}
 {%- endmacro %}

@@ -36,6 +36,9 @@ select
     figure.ci_low,
     figure.ci_high,
     figure.n::bigint as n,
+    figure.deff,
+    band.band as quality_band,
+    band.rule as quality_rule,
     figure.source_id,
     figure.source_level,
     figure.geo_method,
@@ -44,7 +47,7 @@ select
     case
         when figure.value is null then 'M'
         when figure.geo_method = 'apportioned' then 'E'
-        when figure.se > {{ var('low_reliability_cv') }} * abs(figure.value)::double precision then 'U'
+        when band.rule in ('warn', 'withhold') then 'U'
         else 'A'
     end as obs_status,
     nullif(concat_ws(
@@ -62,7 +65,12 @@ select
         case when figure.other_basis is not null
             then 'shared out by ' || figure.other_basis || ': no weights by ' || series.apportion_basis
         end,
-        case when figure.lost_se then 'no standard error: a sum of estimates' end
+        case
+            when figure.lost_se
+                then 'no standard error: made of several estimates that are not known to be independent'
+        end,
+        case when figure.is_propagated_se then 'standard error from those of independent estimates' end,
+        case when band.rule in ('warn', 'withhold') then band.title end
     ), '') as comment
 from {{ figures }} as figure
 inner join {{ ref('cell') }} as cell on cell.cell_id = figure.cell_id
@@ -71,6 +79,9 @@ inner join {{ ref('indicator') }} as framework on framework.indicator_code = ser
 inner join {{ ref('target') }} as target on target.target = framework.target
 inner join {{ ref('place') }} as place on place.place_id = figure.place_id
 inner join origin on origin.source_id = figure.source_id
+left join {{ ref('quality_band') }} as band
+    on band.framework = series.global_or_national
+    and band.band = {{ quality_band('figure', 'series') }}
 inner join time_period
     on time_period.source_id = figure.source_id and time_period.period = figure.period
 {%- endmacro %}

@@ -17,6 +17,8 @@
     respondents:    respondents                                               # column; absent: null
     ci_low:         ci_low                                                    # column; absent: null
     ci_high:        ci_high                                                   # column; absent: null
+    deff:           deff                                                      # column; absent: null
+    own_strata:     own_strata                                                # column; absent: null
 
   `category_key` is the row's categories as text: name and category of each dimension, separated by U+001F.
   It is what rows are grouped by; `categories` is made of it, and costs nothing where it is not selected.
@@ -51,7 +53,9 @@ select
     {{ staged_number(meta.get('standard_error'), 'double precision') }} as se,
     {{ staged_number(meta.get('ci_low'), 'double precision') }} as ci_low,
     {{ staged_number(meta.get('ci_high'), 'double precision') }} as ci_high,
-    {{ staged_number(meta.get('respondents'), 'bigint') }} as respondents
+    {{ staged_number(meta.get('respondents'), 'bigint') }} as respondents,
+    {{ staged_number(meta.get('deff'), 'double precision') }} as deff,
+    {{ staged_number(meta.get('own_strata'), 'text') }} as own_strata
 from {{ rows }} as raw_row
 inner join {{ deliveries }} as delivery
     on delivery.delivery_id = raw_row._delivery_id and delivery.source_id = '{{ source_id }}'

@@ -19,6 +19,7 @@ MARTS = {
     "sdg_progress",
     "data_gap",
     "source_comparison",
+    "change",
     "place",
     "indicator",
     "source",

@@ -114,6 +114,13 @@ def test_only_estimates_enter_the_warehouse_and_only_answers_the_vault(
     expected = 100 * (known["weight"] * known["toilet"]).sum() / known["weight"].sum()
     assert float(first["value"]) == pytest.approx(expected) and first["respondents"] == 79
     assert float(first["ci_low"]) < expected < float(first["ci_high"])
+    # Strata are districts: every figure of a district rests on its own, one of a sex shares them.
+    assert {(r["place_level"], r["sex"] == "_T", r["own_strata"]) for r in rows} == {
+        ("country", True, "domain"),
+        ("district", True, "domain"),
+        ("district", False, "place"),
+    }
+    assert all(float(r["deff"]) > 0 for r in rows if float(r["standard_error"] or 0) > 0)
     assert float(first["cv"]) == pytest.approx(float(first["standard_error"]) / expected)
     assert {(r["place_level"], r["place_code"], r["sex"]) for r in rows[3:]} == {
         ("district", code, sex) for code in ("01", "02") for sex in ("_T", "F", "M")

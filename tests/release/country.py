@@ -89,6 +89,7 @@ def build_country(engine, *, units: int = 12, years: int = 2, factor: int = 1) -
             case series_code when 'NP_POP' then 'PERSONS' else 'PERCENT' end as unit,
             null::double precision as se, null::double precision as cv, null::double precision as ci_low,
             null::double precision as ci_high, null::bigint as n,
+            null::double precision as deff, null::text as quality_band, null::text as quality_rule,
             case series_code when 'NP_POP' then 'census' else 'survey' end as source_id,
             place_level as source_level, 'observed' as geo_method, 0::numeric as split_share,
             0::double precision as geo_se, 'A' as obs_status,

@@ -12,6 +12,7 @@ from statloom import release
 from statloom.errors import GateError, StatloomError
 from statloom.exports import checksums
 from statloom.publication import publish
+from statloom.quality import gates
 from tests.publication import killing
 from tests.publication.marts import build, query, run
 from tests.release.country import contract, declare, publish_country
@@ -145,6 +146,38 @@ def test_small_cells_are_left_out_and_said_so(database):
     assert query(portal, released) == [(few + companions,)]
     said = f"{few + companions} of 84 cells are left out"
     assert said in (made.folder / "datapackage.json").read_text()
+
+
+def test_what_its_framework_withholds_is_left_out_and_said_so(database):
+    publish_country(database.engine)
+    place = "NP-2017:local_unit:101"
+    run(
+        database.engine,
+        "update candidate.observation set se = value / 2, cv = 0.5, n = 40, deff = 1.5, obs_status = 'U', "
+        "quality_band = 'poor', quality_rule = 'withhold' "
+        f"where series_code = 'NP_TOILET' and place_id = '{place}'",
+        "update candidate.observation set se = value / 5, cv = 0.2, n = 40, deff = 1.5, obs_status = 'U', "
+        "quality_band = 'fair', quality_rule = 'warn' "
+        "where series_code = 'NP_TOILET' and place_id = 'NP-2017:local_unit:102'",
+    )
+    publish(database.engine, run_id="test", code_version="abc")
+    made = again(database)
+    csv = pd.read_csv(made.folder / "data" / "NP_TOILET.csv").set_index("place_id")
+    measured = ["value", "numerator", "denominator", "se", "cv", "n", "deff"]
+    assert csv.loc[[place], measured].isna().all(axis=None)
+    assert (csv.loc[[place], ["obs_status", "quality_band"]] == ["Q", "poor"]).all(axis=None)
+    assert csv.loc[[place], "comment"].str.contains("too unreliable").all()
+    shown = csv.loc[["NP-2017:local_unit:102"]]
+    assert shown[measured].notna().all(axis=None)
+    assert (shown["obs_status"] == "U").all() and (shown["quality_band"] == "fair").all()
+    assert csv["value"].isna().sum() == len(csv.loc[[place]])
+    run(
+        database.engine,
+        "update release.candidate_cell set suppressed = false, value = 1, obs_status = 'U' "
+        "where quality_rule = 'withhold'",
+    )
+    judged = gates.judge("release", "release", engine=database.engine)
+    assert not judged.passed and "No estimate that its framework withholds is shown" in judged.message
 
 
 def test_a_cell_that_its_neighbours_give_away_is_protected(database):

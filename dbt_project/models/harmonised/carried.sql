@@ -1,6 +1,6 @@
 -- Figures on the places of other vintages, by the weights of the series' basis. Where the place itself goes on
--- (is_same) everything stays as it was; elsewhere a rate, mean or index without its parts has no value, and no figure
--- has a standard error.
+-- (is_same) everything stays as it was; elsewhere a rate, mean or index without its parts has no value.
+-- propagated_error has the standard errors there.
 select
     figure.cell_id,
     figure.track_id,
@@ -13,7 +13,10 @@ select
     figure.se,
     figure.ci_low,
     figure.ci_high,
-    figure.n
+    figure.n,
+    figure.deff,
+    figure.own_strata,
+    figure.lost_se
 from {{ ref('cell_figure') }} as figure
 inner join {{ ref('place_link') }} as link
     on link.from_place = figure.place_number
@@ -34,7 +37,10 @@ select
     null,
     null,
     null,
-    null
+    null,
+    null,
+    null,
+    false
 from {{ ref('cell_figure') }} as figure
 inner join {{ ref('place_link') }} as link
     on link.from_place = figure.place_number

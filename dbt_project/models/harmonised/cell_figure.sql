@@ -24,6 +24,8 @@ estimated as (
         max(placed.se) as se,
         max(placed.ci_low) as ci_low,
         max(placed.ci_high) as ci_high,
+        max(placed.deff) as deff,
+        max(placed.own_strata) as own_strata,
         sum(placed.respondents) filter (where link.role <> 'numerator') as n
     from {{ ref('placed_row') }} as placed
     inner join {{ ref('category_link') }} as link on link.category_id = placed.category_id
@@ -55,7 +57,10 @@ select
     case when added_up.rows = 1 then estimated.se end as se,
     case when added_up.rows = 1 then estimated.ci_low end as ci_low,
     case when added_up.rows = 1 then estimated.ci_high end as ci_high,
-    estimated.n
+    estimated.n,
+    case when added_up.rows = 1 then estimated.deff end as deff,
+    case when added_up.rows = 1 then estimated.own_strata end as own_strata,
+    added_up.rows > 1 and estimated.se is not null as lost_se
 from added_up
 inner join described on described.cell_id = added_up.cell_id
 left join estimated

@@ -10,8 +10,10 @@ select
     figure.ci_low,
     figure.ci_high,
     figure.n,
+    figure.deff,
+    figure.own_strata,
     true as is_reported,
-    false as lost_se,
+    figure.lost_se,
     false as is_without_parts
 from {{ ref('cell_figure') }} as figure
 where figure.place_number in (select from_place from {{ ref('place_link') }} where from_place = to_place)
@@ -20,10 +22,12 @@ union all
 
 select
     cell_id, track_id, place_number, numerator, denominator, value, se, ci_low, ci_high, n,
-    false, false, not (is_additive or is_same)
+    deff, own_strata, false, lost_se, not (is_additive or is_same)
 from {{ ref('carried') }}
 
 union all
 
-select cell_id, track_id, place_number, numerator, denominator, value, null, null, null, n, false, lost_se, false
+select
+    cell_id, track_id, place_number, numerator, denominator, value, null, null, null, n,
+    null, null, false, false, false
 from {{ ref('roll_up') }}

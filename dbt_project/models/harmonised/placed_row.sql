@@ -10,7 +10,9 @@ select
     staged.se,
     staged.ci_low,
     staged.ci_high,
-    staged.respondents
+    staged.respondents,
+    staged.deff,
+    staged.own_strata
 from {{ ref('staged_row') }} as staged
 inner join {{ ref('category') }} as category
     on category.source_id = staged.source_id

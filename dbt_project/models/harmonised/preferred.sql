@@ -1,5 +1,5 @@
 -- The one figure that stands for a series × breakdown on one of today's places in a period, of all that are there:
--- observed before merged before apportioned; then the level of reporting nearest to the place's; then the declared
+-- where a preference_rule says cv, that with the least error by its value; observed before merged before apportioned; then the level of reporting nearest to the place's; then the declared
 -- order of sources; synthetic sources last.
 with depth (place_level, depth) as (
     values ('country', 0), ('province', 1), ('district', 2), ('local_unit', 3), ('vdc', 4)
@@ -7,8 +7,22 @@ with depth (place_level, depth) as (
 
 -- A contract is long: it is looked into once a source, not once a figure.
 origin as materialized (
-    select source_id, coalesce((contract ->> 'synthetic')::boolean, false) as synthetic
+    select
+        source_id,
+        coalesce((contract ->> 'synthetic')::boolean, false) as synthetic,
+        contract ->> 'kind' as kind
     from {{ source('landing', 'source') }}
+),
+
+-- A series' own rule goes before its framework's.
+by_cv as (
+    select series.series_code
+    from {{ ref('series') }} as series
+    inner join {{ ref('preference_rule') }} as rule
+        on rule.framework = series.global_or_national
+        and coalesce(rule.series_code, series.series_code) = series.series_code
+    group by series.series_code
+    having (array_agg(rule.rule order by rule.series_code nulls last))[1] = 'cv'
 ),
 
 chosen as (
@@ -25,11 +39,16 @@ chosen as (
     inner join origin on origin.source_id = figure.source_id
     left join {{ ref('source_preference') }} as preference
         on preference.series_code = cell.series_code and preference.source_id = figure.source_id
+    left join by_cv on by_cv.series_code = cell.series_code
     where figure.is_current and figure.value is not null
     order by
         figure.cell_id,
         figure.place_id,
         figure.period,
+        case
+            when by_cv.series_code is not null
+                then {{ figure_error('figure', 'origin.kind') }} / nullif(abs(figure.value), 0)::double precision
+        end nulls last,
         array_position(array['observed', 'exact_merge', 'apportioned'], figure.geo_method),
         abs(source_depth.depth - place_depth.depth),
         preference.preference nulls last,

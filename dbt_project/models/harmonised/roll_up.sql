@@ -1,7 +1,6 @@
--- Counts added up to every place above, in each vintage. A sampling error cannot be added up without the microdata: it
--- ends here.
+-- Counts added up to every place above, in each vintage. propagated_error has their standard errors.
 with below as (
-    select figure.cell_id, figure.track_id, figure.place_number, numerator, denominator, value, se, n
+    select figure.cell_id, figure.track_id, figure.place_number, numerator, denominator, value, n
     from {{ ref('cell_figure') }} as figure
     where
         figure.is_additive
@@ -11,7 +10,7 @@ with below as (
 
     union all
 
-    select cell_id, track_id, place_number, numerator, denominator, value, se, n
+    select cell_id, track_id, place_number, numerator, denominator, value, n
     from {{ ref('carried') }}
     where is_additive
 )
@@ -23,7 +22,6 @@ select
     sum(below.numerator) as numerator,
     sum(below.denominator) as denominator,
     sum(below.value) as value,
-    bool_or(below.se is not null) as lost_se,
     sum(below.n) as n
 from below
 inner join {{ ref('place_ancestor') }} as ancestor on ancestor.place_number = below.place_number

@@ -148,7 +148,7 @@ def meta(contract: Contract) -> dict:
         if contract.first(role):
             found[role] = contract.first(role)
     if contract.estimation:
-        found |= {"ci_low": "ci_low", "ci_high": "ci_high"}
+        found |= {name: name for name in ("ci_low", "ci_high", "deff", "own_strata")}
     return found
 
 

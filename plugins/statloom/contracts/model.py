@@ -448,6 +448,13 @@ _ESTIMATE = (
     Column("ci_low", "attribute", "number", description="Lower limit of the 95 % confidence interval"),
     Column("ci_high", "attribute", "number", description="Upper limit of the 95 % confidence interval"),
     Column("respondents", "respondents", "integer", description="Interviews that the estimate rests on"),
+    Column("deff", "attribute", "number", description="Design effect, against sampling without replacement"),
+    Column(
+        "own_strata",
+        "attribute",
+        categories=("domain", "place", "none"),
+        description="Whose cases alone the strata of the estimate have: its domain's, its place's, none",
+    ),
 )
 _CELL = (
     Column("value", "measure", "number", description="Units counted, or values added up; weighted, if so"),

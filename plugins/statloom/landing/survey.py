@@ -36,7 +36,7 @@ def estimates(contract: Contract, stored: Stored) -> pa.Table:
 
 
 def _of_record(contract: Contract, stored: Stored, record: str) -> pd.DataFrame:
-    from statloom.microdata.survey import SurveyError, estimate
+    from statloom.microdata.survey import SurveyError, estimate, own_strata
 
     declared, visible = contract.estimation, contract.visible(record)
     estimands = [_estimand(contract, e) for e in declared.estimands if _record(contract, e) == record]
@@ -49,10 +49,45 @@ def _of_record(contract: Contract, stored: Stored, record: str) -> pd.DataFrame:
     # Of one record, the file itself is read; a table of several is put together in memory.
     alone = len(contract.lineage(record)) == 1
     data = stored.path(record) if alone and stored.local else stored.table(record, named)
+    design = dict(declared.design)
+    places = {name for name in visible if contract.columns[name].role == "place_code"}
     try:
-        return estimate(data, dict(declared.design), estimands, by=domains)
+        found = estimate(data, design, estimands, by=domains)
+        own = {
+            tuple(by): own_strata(data, design, by)
+            for domain in domains
+            for by in (domain, [name for name in domain if name in places])
+        }
     except SurveyError as error:
         raise DeliveryError(f"nothing can be estimated: {error}", source=contract.source) from None
+    return found.assign(own_strata=_own_strata(found, domains, places, own))
+
+
+def _own_strata(
+    found: pd.DataFrame, domains: list[list[str]], places: set[str], own: dict[tuple, pd.DataFrame]
+) -> pd.Series:
+    """Return whose cases alone the strata of each estimate have: ``domain``, ``place`` or ``none``."""
+    names = list(dict.fromkeys(name for domain in domains for name in domain))
+    made = pd.Series("none", index=found.index, dtype="object")
+    for domain in domains:
+        inside = pd.Series(True, index=found.index)
+        for name in names:
+            inside &= found[name].notna() == (name in domain)
+        for word, by in (("place", [name for name in domain if name in places]), ("domain", domain)):
+            known = own[tuple(by)]
+            hit = inside & known["own"].any()
+            if by:
+                keys = _joined(known.loc[known["own"], by])
+                hit &= _joined(found[by]).isin(set(keys))
+            made[hit] = word
+    return made
+
+
+def _joined(frame: pd.DataFrame) -> pd.Series:
+    joined = frame.iloc[:, 0].astype(str)
+    for name in frame.columns[1:]:
+        joined = joined + "\x1f" + frame[name].astype(str)
+    return joined
 
 
 def _estimand(contract: Contract, estimand: Estimand) -> dict:
@@ -114,6 +149,8 @@ def _tidy(contract: Contract, found: pd.DataFrame) -> pa.Table:
         "ci_low": found["ci_low"] * factor,
         "ci_high": found["ci_high"] * factor,
         "respondents": found["n"],
+        "deff": found["deff"],
+        "own_strata": found["own_strata"],
     }
     arrays = {
         name: _array(tidy[name], typed.ARROW_TYPES[column.type])

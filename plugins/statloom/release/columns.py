@@ -31,6 +31,7 @@ MEASURES = (
     "ci_low",
     "ci_high",
     "n",
+    "deff",
     "split_share",
     "geo_se",
 )
@@ -60,6 +61,9 @@ CELL = {
     "ci_low": "double precision",
     "ci_high": "double precision",
     "n": "bigint",
+    "deff": "double precision",
+    "quality_band": "text",
+    "quality_rule": "text",
     "obs_status": "text",
     "comment": "text",
     "source_id": "text",

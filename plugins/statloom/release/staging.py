@@ -15,6 +15,7 @@ from statloom.publication.sql import literal, names, run
 from statloom.release.about import texts
 from statloom.release.columns import CELL, DATASET, DIMENSIONS, MEASURES, prepare_schema
 
+UNRELIABLE = "not published: too unreliable, by the quality bands of its framework"
 PACKAGES = ("release", "exports", "disclosure")
 
 
@@ -134,7 +135,8 @@ def _cells(connection: Connection) -> None:
         )
         select {columns}, s.minimum_respondents,
             coalesce(k.additive, true) and o.se is null and o.n is null as additive,
-            coalesce(o.numerator, o.value)::double precision as amount, {small} as suppressed
+            coalesce(o.numerator, o.value)::double precision as amount,
+            {small} or coalesce(o.quality_rule = 'withhold', false) as suppressed
         from marts.observation o
         join rules s using (source_id)
         left join kinds k using (source_id, series_code)
@@ -160,7 +162,10 @@ def _leave_out(connection: Connection) -> None:
     run(
         connection,
         "update release.candidate_cell "
-        f"set comment_withheld = format({literal(reason)}, minimum_respondents) where suppressed",
+        "set comment_withheld = case "
+        "when quality_rule is distinct from 'withhold' or n < minimum_respondents "
+        f"then format({literal(reason)}, minimum_respondents) else {literal(UNRELIABLE)} end "
+        "where suppressed",
     )
     companions = (
         f"update release.candidate_cell set suppressed = true, "

@@ -19,6 +19,7 @@ from statloom.microdata.survey.errors import SurveyError
 from statloom.microdata.survey.estimand import Estimand, load_estimands
 from statloom.microdata.survey.estimate import estimate
 from statloom.microdata.survey.expression import Expression, parse
+from statloom.microdata.survey.independence import own_strata
 from statloom.microdata.survey.request import load_request
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "load_design",
     "load_estimands",
     "load_request",
+    "own_strata",
     "parse",
 ]

@@ -189,7 +189,8 @@ def _squares(
         apart = made.pivot[inside] - centre[domain, place]
         of_e, of_both = (part[inside] for part in made.squares[:2])
         of_x = (made.squares[2] if len(made.squares) == 3 else shares[place])[inside]
-        whole = of_e + 2 * apart * of_both + apart**2 * of_x
+        with np.errstate(invalid="ignore"):
+            whole = of_e + 2 * apart * of_both + apart**2 * of_x
         squares[:, place] = np.bincount(domain, weights=whole, minlength=partition.domains)
     return squares
 

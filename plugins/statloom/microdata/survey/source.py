@@ -150,6 +150,10 @@ class Source:
         except (duckdb.Error, pa.ArrowInvalid, OSError) as error:
             raise SurveyError(f"{self.name}: {_first_line(error)}") from None
 
+    def frame(self, sql: str) -> pd.DataFrame:
+        """Return what a query over ``survey`` gives."""
+        return self._run(sql).df()
+
     def values(self, expression: str) -> np.ndarray:
         """Return one expression for all rows, float64, NaN for NULL."""
         return np.concatenate([columns[0] for _, _, columns, _ in self.blocks([expression])])
