@@ -62,13 +62,11 @@ def _only_microdata(data: dict) -> Iterator[Problem]:
 
 def _format(data: dict) -> Iterator[Problem]:
     form = data["format"]
-    if form["type"] == "dhis2_data_values":
-        yield ("format", "type"), "microdata do not come from DHIS2 data values"
+    if form["type"] in ("dhis2_data_values", "json_records"):
+        yield ("format", "type"), f"microdata do not come as {form['type']}"
     if "unpivot" in form:
         yield ("format", "unpivot"), "microdata are not unpivoted"
     if len(data.get("records", {})) > 1:
-        if form["type"] == "json_records":
-            yield ("format", "type"), "json_records have one type of record"
         if data.get("defects"):
             yield ("defects",), "known defects are declared for one type of record only"
     for column in form.get("value_sets", {}):

@@ -71,7 +71,10 @@ def plainly(data):
             ),
             "microdata are not unpivoted",
         ),
-        (setting("format", value={"type": "dhis2_data_values"}), "microdata do not come from DHIS2"),
+        (
+            setting("format", value={"type": "dhis2_data_values"}),
+            "microdata do not come as dhis2_data_values",
+        ),
         (setting("records", value=None), "'key' is missing"),
         (plainly, "format.type: only microdata"),
         (plainly, "records: only microdata"),
