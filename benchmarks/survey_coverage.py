@@ -3,10 +3,11 @@
 Usage: python -m benchmarks.survey_coverage [--samples 1000]
 
 The synthetic census file (61,016 households with all their persons, one in 110 of the synthetic population)
-is the population. A sample is, in each of 14 strata (province by urban and rural), 12 wards drawn by simple
-random sampling and in each at most 6 households, also simple random. Every estimand is estimated from every
-sample, with both finite population corrections and the sample's own degrees of freedom. The aim is 93 to
-97 %. The result goes to ``benchmarks/results/survey_coverage.md``.
+is the population. A sample is, in each of 14 strata (province by urban and rural), 40 wards (nearly 600 in
+all, as in the demo's survey) drawn by simple random sampling, and in each at most 6 households, also simple
+random. Every estimand is estimated from every sample, with both finite population corrections and the
+sample's own degrees of freedom. The aim is 93 to 97 %. The result goes to
+``benchmarks/results/survey_coverage.md``.
 """
 
 import argparse
@@ -25,9 +26,11 @@ from demo.generate.population.households import households
 from demo.generate.population.persons import persons
 from statloom.microdata.survey import Design, Estimand, estimate
 
-WARDS, HOUSEHOLDS = 12, 6
+WARDS, HOUSEHOLDS = 40, 6
 LEAST, MOST = 0.93, 0.97
 
+# All samples stand in one table, a sample a domain. The line of a poverty rate is drawn over all domains: it
+# is not among them.
 ESTIMANDS = [
     Estimand("households", "total", "1"),
     Estimand("persons", "total", "size"),
@@ -44,7 +47,6 @@ ESTIMANDS = [
     Estimand("consumption, median", "quantile", "consumption"),
     Estimand("consumption, lowest tenth", "quantile", "consumption", probability=0.1),
     Estimand("poverty line", "poverty_threshold", "consumption"),
-    Estimand("poverty rate", "poverty_rate", "consumption"),
     Estimand("Gini", "gini", "consumption"),
     Estimand("S80/S20", "quintile_share_ratio", "consumption"),
 ]
