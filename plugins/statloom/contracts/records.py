@@ -66,9 +66,8 @@ def _format(data: dict) -> Iterator[Problem]:
         yield ("format", "type"), f"microdata do not come as {form['type']}"
     if "unpivot" in form:
         yield ("format", "unpivot"), "microdata are not unpivoted"
-    if len(data.get("records", {})) > 1:
-        if data.get("defects"):
-            yield ("defects",), "known defects are declared for one type of record only"
+    if len(data.get("records", {})) > 1 and data.get("defects"):
+        yield ("defects",), "known defects are declared for one type of record only"
     for column in form.get("value_sets", {}):
         if column not in data["columns"]:
             yield (

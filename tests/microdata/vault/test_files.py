@@ -293,3 +293,29 @@ def test_names_of_another_case_are_the_same(people, home, tmp_path):
     path = written(frame, tmp_path / "people.csv", "csv")
     subject = flat({"type": "csv", "rename": {"v12": "income"}}, columns=with_codes(FLAT))
     assert microdata.check(subject, path).taken.profile.records[0].rows == 120
+
+
+def test_known_defects_are_held_out_and_not_judged(people, home, tmp_path):
+    households, persons = people
+    frame = persons.merge(households, on=["ea", "hh"])
+    frame.loc[[4, 9], "sex"] = 3
+    archive = tmp_path / "people.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        out.writestr("people.csv", frame.to_csv(index=False))
+
+    def read(rows):
+        defects = [{"where": "sex = '3'", "reason": "a third code by mistake", "expect_rows": rows}]
+        form = {"type": "csv", "compression": "zip"}
+        return microdata.check(flat(form, columns=with_codes(FLAT), defects=defects), archive)
+
+    reading = read(2)
+    assert [(row.row_number, row.stage, row.content) for row in reading.quarantined] == [
+        (6, "defect", {}),
+        (11, "defect", {}),
+    ]
+    assert reading.taken.profile.records[0].rows == 118
+    assert all(column.out_of_code_list.rows == 0 for column in reading.taken.profile.columns)
+    guarded = read(3)
+    assert any("known defect not applied: 2 rows match" in note for note in guarded.notes)
+    (sex,) = (column for column in guarded.taken.profile.columns if column.column == "sex")
+    assert (sex.out_of_code_list.rows, sex.out_of_code_list.first_row) == (2, 6)
