@@ -184,6 +184,13 @@ def test_weights_that_add_up_to_the_sample_have_no_design_effect_without_replace
     assert estimate(survey, DESIGN, [MEAN], design_effect="with_replacement")["deff"][0] > 0
 
 
+def test_one_list_of_domain_columns_may_stand_alone(survey):
+    for by, alone in (([["sex"]], "sex"), ([["sex"]], ["sex"]), ([["province", "sex"]], ["province", "sex"])):
+        pd.testing.assert_frame_equal(
+            estimate(survey, DESIGN, [MEAN], alone), estimate(survey, DESIGN, [MEAN], by)
+        )
+
+
 def test_mappings_as_yaml_gives_them(survey):
     made = estimate(
         survey,
@@ -303,8 +310,9 @@ def test_refuses_options_and_lists(survey):
     refused(survey, "level: 95 is not between 0 and 1", level=95)
     refused(survey, "degrees_of_freedom: 'none' is none of", degrees_of_freedom="none")
     refused(survey, "design_effect: 'yes' is none of", design_effect="yes")
-    refused(survey, "by: 'sex' is not a list", by=["sex"])
-    refused(survey, "by: a list of lists", by="sex")
+    refused(survey, "by: 'sex' is not a list", by=["sex", []])
+    refused(survey, "by: a list of lists", by=[])
+    refused(survey, "by: 5 is not a list", by=[5])
     refused(survey, "two estimands are called 'income'", estimands=[MEAN, MEAN])
     refused(survey, "a list of estimands is needed", estimands=[])
     survey["se"] = 1

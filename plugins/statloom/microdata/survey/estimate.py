@@ -44,7 +44,8 @@ def estimate(
     ``data``: one row a case: a pandas DataFrame, a pyarrow Table, or the path of a Parquet file (or a folder
     of them). ``design``, ``estimands``: see `Design` and `Estimand`, or the mappings that YAML gives for
     them. ``by``: lists of domain columns; ``[[], ["province"], ["province", "sex"]]`` gives the whole, each
-    province, each province by sex. A row with a missing domain column belongs to no domain of that list.
+    province, each province by sex; a single list may stand alone (``["province", "sex"]``).
+    A row with a missing domain column belongs to no domain of that list.
     ``level``: of the intervals. ``degrees_of_freedom``: ``design`` (PSUs less strata of the whole design, for
     all domains; R: ``confint(svyby(…), df = degf(design))``), ``domain`` (only PSUs and strata with a case of
     the domain; R: ``degf(subset(design, …))``), or ``infinite`` (normal quantiles; R's default of
@@ -245,8 +246,12 @@ def _nullable(kind: pa.DataType) -> Any:
 
 
 def _checked_by(by: Any) -> list[tuple[str, ...]]:
-    if isinstance(by, str) or not isinstance(by, Sequence) or not by:
+    if isinstance(by, str):
+        by = [[by]]
+    if not isinstance(by, Sequence) or not by:
         raise SurveyError("by: a list of lists of domain columns is needed; [[]] is the whole")
+    if all(isinstance(name, str) for name in by):
+        by = [by]
     checked = []
     for columns in by:
         if isinstance(columns, str) or not isinstance(columns, Sequence):
