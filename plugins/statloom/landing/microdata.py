@@ -54,7 +54,11 @@ def check(contract: Contract, path: Path) -> Reading:
 
 def _taken(contract: Contract, name: str, sha256: str, path: Path, folder: Path, *, keep: bool) -> Reading:
     units = Units(contract, path, name, folder)
-    with full_disk_named(vault.root()), vault.Writer(contract, sha256) as writer:
+    with (
+        full_disk_named(vault.root()),
+        working.temporary_files_in(folder),
+        vault.Writer(contract, sha256) as writer,
+    ):
         profiled, held_out, notes = _into_vault(contract, units, writer)
         draft = writer.finish()
         profile = profiled(draft)

@@ -29,6 +29,18 @@ def folder(contract: Contract) -> Iterator[Path]:
         yield Path(made)
 
 
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """Have everything in this process that asks for a temporary file or folder get it in ``folder``: engines
+    put aside there what they cannot hold in memory.
+    """
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
 def _remove_leftovers(work: Path) -> None:
     for each in work.iterdir():
         pid = each.name.partition("-")[0]

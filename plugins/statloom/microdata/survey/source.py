@@ -6,6 +6,7 @@ figures to the last bit.
 
 import itertools
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,14 @@ class Source:
     """
 
     def __init__(self, data: Any) -> None:
+        # By default DuckDB would put aside what it cannot hold where the process happens to stand.
+        self._folder = tempfile.TemporaryDirectory(prefix="statloom-survey-", ignore_cleanup_errors=True)
         self._connection = duckdb.connect(
-            config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+            config={
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "temp_directory": self._folder.name,
+            }
         )
         self._connection.execute("SET enable_progress_bar = false")
         self._data = data
@@ -68,6 +75,7 @@ class Source:
     def close(self) -> None:
         """Let go of the data."""
         self._connection.close()
+        self._folder.cleanup()
 
     def need(self, names: Sequence[str], where: str) -> None:
         """Raise SurveyError unless the data have all columns ``names``; ``where`` says who asks for them."""
