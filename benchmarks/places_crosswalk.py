@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "plugins"), str(Path(__file__).parents[1])]
 
@@ -30,11 +29,9 @@ OTHER_LIMITS = ["10306", "10307"]
 # In the 2021 list the units of these districts have each other's figures: one grew tenfold, its neighbour
 # shrank to a sixth.
 MIXED_UP_2021 = ("Gorkha", "Bajhang", "Bajura", "Kanchanpur")
-PROJECT = yaml.safe_load((settings.PROJECT / "dbt_project" / "dbt_project.yml").read_text(encoding="utf-8"))
-PART_SPREAD = PROJECT["vars"]["part_spread"]
 COVERAGE_HEAD = [
-    "| weights by | figure | figures | within 1 | within 2 | factor |",
-    "| --- | --- | ---: | ---: | ---: | ---: |",
+    "| weights by | figure | spread | figures | within 1 | within 2 | factor |",
+    "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
 ]
 HOUSEHOLDS = ("households", "owned", "rented", "others", "institutional")
 PERSONS = ("population", "male", "female")
@@ -143,15 +140,34 @@ def coverage(error: pd.Series, expected: pd.Series) -> str:
     return f"{len(ratio):,} | {within} | {ratio.quantile(0.6827):.2f}"
 
 
-def standard_error(weight, error, part, whole, composition, by) -> pd.Series:
+def part_spread(links: pd.DataFrame, part: pd.Series, whole: pd.Series) -> float:
+    """Return how differently parts are composed (squared), as ``part_spread`` of the warehouse measures it.
+
+    Where whole villages make up a unit: squared distances of their parts from what the unit's share would
+    give them, by what these are measured by (docs/decisions/0036-error-of-apportioning.md).
+    """
+    known = links[~links["is_divided"]]
+    frame = pd.DataFrame({"n": known["vdc"].map(part), "d": known["vdc"].map(whole), "unit": known["unit"]})
+    frame = frame[frame["d"] > 0].fillna(0)
+    frame = frame[frame.groupby("unit")["n"].transform("size") > 1]
+    of_unit = frame.groupby("unit")[["n", "d"]].transform("sum")
+    frame["distance"] = (frame["n"] - of_unit["n"] / of_unit["d"] * frame["d"]) ** 2 / of_unit["d"]
+    frame["squared"] = (frame["d"] / of_unit["d"]) ** 2
+    unit = frame.groupby("unit")[["n", "d", "distance", "squared"]].sum()
+    unit = unit[unit["n"] > 0]
+    scale = (1 - unit["squared"]) * (unit["n"] * (1 - unit["n"] / unit["d"])).clip(lower=0)
+    return unit["distance"].sum() / scale.sum() if scale.sum() else 0.0
+
+
+def standard_error(weight, error, part, whole, composition, by, spread) -> pd.Series:
     """Return the standard error of sums of carried figures, as the warehouse computes it, by group.
 
     ``part`` and ``whole`` are what a divided place reported (the same for a figure without a denominator);
     ``composition`` is what the weight's own error is multiplied with: the part, or part - R whole for a
-    share.
+    share; ``spread`` is that of ``part_spread``.
     """
     between = np.maximum(part * (whole - part), 0)
-    variance = (error * composition) ** 2 + PART_SPREAD**2 * weight * (1 - weight) * between
+    variance = (error * composition) ** 2 + spread * weight * (1 - weight) * between
     return variance.groupby(by).sum() ** 0.5
 
 
@@ -296,8 +312,8 @@ def forward_lines(by, villages, units, chosen: set[str]) -> list[str]:
     """Return how often the standard error of a carried figure holds, forward."""
     lines = ["## Standard errors, 2011 to today", ""]
     lines += [
-        "As the warehouse computes them (docs/decisions/0034-places-errors.md). The error should be within",
-        "one in 68 % of the cases, within two in 95 %. The last column is the factor by which the standard",
+        "As the warehouse computes them (docs/decisions/0034-places-errors.md and 0036). The error should be",
+        "within one in 68 % of the cases, within two in 95 %. The last column is the factor by which the standard",
         "error would have to be multiplied for 68 %. Apportioned units whose tables are complete; toilets:",
         "published for 72 units. Parts are taken as numerators; shares are of all households.",
         "",
@@ -313,26 +329,29 @@ def forward_lines(by, villages, units, chosen: set[str]) -> list[str]:
             part = links["vdc"].map(villages[figure]).fillna(0)
             is_total = figure in ("households", *PERSONS)
             facts = (links["share"], links["error"], part, part if is_total else whole)
+            spread = 0 if is_total else part_spread(links, villages[figure], villages["households"])
             moved, known = carried(links, villages[figure]), units[figure]
             both = pd.DataFrame(
-                {"error": moved - known, "expected": standard_error(*facts, part, links["unit"])}
+                {"error": moved - known, "expected": standard_error(*facts, part, links["unit"], spread)}
             )
             both = both[both.index.isin(chosen)].dropna()
-            lines.append(f"| {basis} | {figure} | {coverage(both['error'], both['expected'])} |")
+            cells = coverage(both["error"], both["expected"])
+            lines.append(f"| {basis} | {figure} | {np.sqrt(spread):.2f} | {cells} |")
             if is_total:
                 continue
             pooled["count"].append(both)
             share = moved / moved_whole
             residual = part - links["unit"].map(share) * whole
-            expected = standard_error(*facts, residual, links["unit"]) / moved_whole
+            expected = standard_error(*facts, residual, links["unit"], spread) / moved_whole
             both = pd.DataFrame({"error": share - known / known_whole, "expected": expected})
             both = both[both.index.isin(chosen)].dropna()
-            lines.append(f"| {basis} | {figure}, share | {coverage(both['error'], both['expected'])} |")
+            cells = coverage(both["error"], both["expected"])
+            lines.append(f"| {basis} | {figure}, share | {np.sqrt(spread):.2f} | {cells} |")
             pooled["share"].append(both)
         for kind, frames in pooled.items():
             both = pd.concat(frames, ignore_index=True)
             cells = coverage(both["error"], both["expected"])
-            lines.append(f"| {basis} | **all parts of households, {kind}** | {cells} |")
+            lines.append(f"| {basis} | **all parts of households, {kind}** | | {cells} |")
     return lines
 
 
@@ -350,6 +369,8 @@ def back_lines(seed, villages, units, places, names) -> list[str]:
         *COVERAGE_HEAD,
     ]
     lighting = [name for name in villages if name.startswith("lighting_")]
+    forward = weights(seed, "area")
+    spreads = {name: part_spread(forward, villages[name], villages["households"]) for name in villages}
     measures = (*HOUSEHOLDS, *TOILETS, *lighting, *PERSONS)
     for basis in ("area", "households", "population"):
         links = back[back["basis"] == basis]
@@ -366,9 +387,10 @@ def back_lines(seed, villages, units, places, names) -> list[str]:
             whole = own.groupby(unit).transform("sum")
             households = (vdc.map(villages["households"]) * taken).fillna(0).groupby(unit).transform("sum")
             is_total = figure in ("households", *PERSONS)
-            facts = (weight, error, whole, whole if is_total else households, whole, links.index)
+            spread = 0 if is_total else spreads[figure]
+            facts = (weight, error, whole, whole if is_total else households, whole, links.index, spread)
             cells = coverage(weight * whole - own, standard_error(*facts))
-            lines.append(f"| {basis} | {figure} | {cells} |")
+            lines.append(f"| {basis} | {figure} | {np.sqrt(spread):.2f} | {cells} |")
     after = population_2021()
     parent = places.set_index("place_id")["parent_id"]
     district = ("NP-2017:local_unit:" + units.index.to_series()).map(parent)
@@ -378,7 +400,7 @@ def back_lines(seed, villages, units, places, names) -> list[str]:
     whole = after.reindex(known.index).groupby(district).transform("sum")
     expected = place_crosswalk.SPREAD["counted"] * np.sqrt(share * (1 - share)) * whole
     moved = share * whole - after.reindex(known.index)
-    lines.append(f"| population | 2021 population of districts | {coverage(moved, expected)} |")
+    lines.append(f"| population | 2021 population of districts | 0.00 | {coverage(moved, expected)} |")
     return lines
 
 
