@@ -208,7 +208,7 @@ def test_refuses_totals_that_do_not_match(survey):
 
 def test_refuses_replicates_that_cannot_be(survey):
     refused(survey, "jk1 is for designs without strata", design(replicates=Replicates("jk1")))
-    survey["third"] = np.repeat(np.arange(24), 10)
+    survey["third"] = np.where(survey["psu"] == 0, survey.index % 2 + 100, survey["psu"])
     plan = Design("weight", strata="stratum", psu="third", replicates=Replicates("brr"))
     refused(survey, "brr needs two PSUs in every stratum", plan)
     refused(

@@ -5,12 +5,13 @@
 centre: the mean of the replicates, or with ``mse`` the estimate from the full sample. Factors on the weight
 (n_h PSUs in stratum h, R replicates; Wolter 2007, chapters 3 and 4; Rust and Rao 1996):
 
-    jk1        PSU r out, all others n / (n - 1);                scale (n - 1) / n (1 - f) jkn        PSU r of
-    stratum h out, others of h n_h / (n_h - 1);   rscales (n_h - 1) / n_h (1 - f_h) brr, fay   of two PSUs in
-    a stratum one 2 - rho, the other rho, by a Hadamard matrix;  scale 1 / (R (1 - rho)^2) bootstrap      n_h
-    PSUs drawn of n_h with replacement (Canty and Davison 1999); scale m / ((m - 1) (R - 1)), m the
-                   harmonic mean of n_h; with fpc drawn without replacement from the PSUs repeated up to N_h
-    subbootstrap   n_h - 1 drawn, times n_h / (n_h - 1) (Rao and Wu 1988);  scale 1 / (R - 1)
+- jk1: PSU r out, all others n / (n - 1); scale (n - 1) / n (1 - f).
+- jkn: PSU r of stratum h out, others of h n_h / (n_h - 1); rscales (n_h - 1) / n_h (1 - f_h).
+- brr, fay: of two PSUs in a stratum (of more: of each two, in the order of rows) one 2 - rho, the other rho,
+  by a Hadamard matrix; scale 1 / (R (1 - rho)^2).
+- bootstrap: n_h PSUs drawn of n_h with replacement (Canty and Davison 1999); scale m / ((m - 1) (R - 1)), m the
+  harmonic mean of n_h; with fpc drawn without replacement from the PSUs repeated up to N_h.
+- subbootstrap: n_h - 1 drawn, times n_h / (n_h - 1) (Rao and Wu 1988); scale 1 / (R - 1).
 
 as R's ``as.svrepdesign`` and ``svrepdesign``.
 """
@@ -93,7 +94,7 @@ def make(design: Design, structure: Structure) -> ReplicateSet:
             "design, field replicates: a stratum has one PSU; replicates cannot be made, except for jkn with "
             "lonely_psu remove, certainty, adjust or average"
         )
-    made = {"jk1": units, "jkn": units, "brr": strata, "fay": strata}
+    made = {"jk1": units, "jkn": units, "brr": units // 2, "fay": units // 2}
     number = made.get(plan.method, plan.number)
     if units * number > _LARGEST_MATRIX:
         raise SurveyError(
@@ -126,14 +127,14 @@ def make(design: Design, structure: Structure) -> ReplicateSet:
         factors, rscales = factors[:, keep], shares[stratum[keep]]
     elif plan.method in ("brr", "fay"):
         rho = plan.rho if plan.method == "fay" else 0.0
-        if not (sampled == 2).all():
+        if (sampled % 2).any():
             raise SurveyError(
-                f"design, field replicates.method: {plan.method} needs two PSUs in every stratum"
+                f"design, field replicates.method: {plan.method} needs two PSUs in every stratum, "
+                "or an even number"
             )
-        signs = hadamard(strata + 1)[:, 1 : strata + 1]
-        first = np.zeros(units, dtype=bool)
-        first[np.unique(stratum, return_index=True)[1]] = True
-        side = np.where(first, 1.0, -1.0)[:, None] * signs.T[stratum]
+        pair, first = _pairs(structure)
+        signs = hadamard(units // 2 + 1)[:, 1 : units // 2 + 1]
+        side = np.where(first, 1.0, -1.0)[:, None] * signs.T[pair]
         factors = 1 + side * (1 - rho)
         scale, rscales = 1 / (len(signs) * (1 - rho) ** 2), np.ones(len(signs))
     else:
@@ -149,6 +150,16 @@ def make(design: Design, structure: Structure) -> ReplicateSet:
         mse=plan.mse,
         df=_jackknife_df(sampled, fraction) if plan.method in ("jk1", "jkn") else rank(factors) - 1,
     )
+
+
+def _pairs(structure: Structure) -> tuple[np.ndarray, np.ndarray]:
+    """Return each PSU's pair, of neighbours in the order of rows, and whether it is the first of it."""
+    stage = structure.stages[0]
+    first_row = np.unique(stage.unit[structure.leaf], return_index=True)[1]
+    order = np.lexsort((first_row, stage.stratum))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place // 2, place % 2 == 0
 
 
 def _jackknife_df(sampled: np.ndarray, fraction: np.ndarray) -> float:
