@@ -9,8 +9,8 @@ centre: the mean of the replicates, or with ``mse`` the estimate from the full s
 - jkn: PSU r of stratum h out, others of h n_h / (n_h - 1); rscales (n_h - 1) / n_h (1 - f_h).
 - brr, fay: of two PSUs in a stratum (of more: of each two, in the order of rows) one 2 - rho, the other rho,
   by a Hadamard matrix; scale 1 / (R (1 - rho)^2).
-- bootstrap: n_h PSUs drawn of n_h with replacement (Canty and Davison 1999); scale m / ((m - 1) (R - 1)), m the
-  harmonic mean of n_h; with fpc drawn without replacement from the PSUs repeated up to N_h.
+- bootstrap: n_h PSUs drawn of n_h with replacement (Canty and Davison 1999); scale m / ((m - 1) (R - 1)), m
+  the harmonic mean of n_h; with fpc drawn without replacement from the PSUs repeated up to N_h.
 - subbootstrap: n_h - 1 drawn, times n_h / (n_h - 1) (Rao and Wu 1988); scale 1 / (R - 1).
 
 as R's ``as.svrepdesign`` and ``svrepdesign``.
