@@ -313,9 +313,9 @@ def forward_lines(by, villages, units, chosen: set[str]) -> list[str]:
     lines = ["## Standard errors, 2011 to today", ""]
     lines += [
         "As the warehouse computes them (docs/decisions/0034-places-errors.md and 0036). The error should be",
-        "within one in 68 % of the cases, within two in 95 %. The last column is the factor by which the standard",
-        "error would have to be multiplied for 68 %. Apportioned units whose tables are complete; toilets:",
-        "published for 72 units. Parts are taken as numerators; shares are of all households.",
+        "within one in 68 % of the cases, within two in 95 %. The last column is the factor by which the",
+        "standard error would have to be multiplied for 68 %. Apportioned units whose tables are complete;",
+        "toilets: published for 72 units. Parts are taken as numerators; shares are of all households.",
         "",
         *COVERAGE_HEAD,
     ]
