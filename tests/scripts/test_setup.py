@@ -60,12 +60,13 @@ def copy(tmp_path):
     return tmp_path
 
 
-def bootstrap(folder, path):
+def bootstrap(folder, path, *words):
+    path.mkdir(exist_ok=True)
     for name in ("dirname", "cat", "cksum"):
         if not (path / name).exists():
             (path / name).symlink_to(shutil.which(name))
     return subprocess.run(
-        [BASH, folder / "scripts" / "bootstrap"],
+        [BASH, folder / "scripts" / "bootstrap", *words],
         env={"PATH": str(path)},
         capture_output=True,
         text=True,
@@ -77,6 +78,13 @@ def program(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
+
+
+def test_a_word_that_it_does_not_know_is_refused(copy):
+    done = bootstrap(copy, copy / "programs", "sparks")
+    assert done.returncode == 1
+    assert done.stderr == "statloom: unknown: sparks (known: spark)\n"
+    assert not (copy / ".venv").exists()
 
 
 def test_without_python_3_11_it_says_what_is_needed(copy):
