@@ -75,6 +75,10 @@ def test_resolve_writes_the_file_with_its_places(tmp_path, capsys):
         (b"", ["--name", "n"], "the file is empty"),
         (b"n\n\xff\xfe\xfa", ["--name", "n"], "cannot be read as CSV in UTF-8"),
         (b"m\nx\n", ["--name", "n"], "there is no column 'n'"),
+        (b"n;m\nx;y\n", ["--name", "n"], "the header has one column, 'n;m'; give --delimiter ';'"),
+        (b"n,m\nx\n", ["--name", "n"], "Expected 2 columns, got 1"),
+        (b"n\nx\0y\n", ["--name", "n"], "it has NUL bytes"),
+        (b"n\nx\n", ["--name", "n", "--delimiter", "::"], "--delimiter is one sign"),
         (b"n\nx\n", [], "name a column with --name or --code"),
         (b"n\nx\n", ["--name", "n", "--date", "soon"], "'soon' is not a date"),
     ],
@@ -88,6 +92,57 @@ def test_resolve_says_what_is_wrong(tmp_path, capsys, content, options, message)
     )
     assert code == 1
     assert message in capsys.readouterr().err
+
+
+def test_resolve_reads_other_delimiters_and_long_fields(tmp_path, capsys):
+    file, out = tmp_path / "refs.csv", tmp_path / "out.csv"
+    file.write_text("\ufeffn\td\nKaski\t2021-11-11\n" + "x" * 10_000_000 + "\t2021-11-11\n", encoding="utf-8")
+    options = ["--scheme", "NP-LOCAL-2017", "--level", "district", "--name", "n", "--date", "d"]
+    assert cli.main(["places", "resolve", str(file), *options, "--delimiter", "tab", "--out", str(out)]) == 0
+    assert "1 of 2 references placed" in capsys.readouterr().err
+
+
+def test_the_command_gives_what_the_library_gives(tmp_path):
+    frame = pd.DataFrame(
+        {"n": ["Taplejng", "Rukum", "काठमाडौं", "", "Kaski"], "c": ["", "", "", "१२", "35.0"]}
+    )
+    file, out = tmp_path / "refs.csv", tmp_path / "out.csv"
+    frame.to_csv(file, index=False)
+    options = ["--scheme", "NP-LOCAL-2017", "--level", "district", "--date", "2021-11-11"]
+    cli.main(["places", "resolve", str(file), *options, "--name", "n", "--code", "c", "--out", str(out)])
+    written = pd.read_csv(out, keep_default_na=False)
+    found = places.resolve(
+        frame, scheme="NP-LOCAL-2017", level="district", date="2021-11-11", name="n", code="c"
+    )
+    assert written["place_id"].tolist() == found["place_id"].fillna("").tolist()
+    assert written["method"].tolist() == found["method"].tolist()
+    assert [json.loads(text) for text in written["candidates"]] == found["candidates"].tolist()
+
+
+def test_review_without_a_person(seed, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert command.walk([WAITING, {**WAITING, "place_name": "b"}], seed=seed) == 0
+    said = capsys.readouterr().out
+    assert "the input has ended: 0 decided, 2 not looked at" in said
+    assert "run it in a terminal" in said
+    monkeypatch.setattr("sys.stdin", io.StringIO("1\nP\nwhy\n"))
+    assert command.walk([WAITING], seed=seed) == 0
+    assert [row["place_id"] for row in decisions(seed)] == ["NP-2017:district:59"]
+
+
+def test_names_that_would_write_over_the_terminal_or_break_the_seed(seed, capsys):
+    name = 'Ruk\x1b[2Jum\r\n,"x'
+    command.walk([{**WAITING, "place_name": name}], seed=seed, ask=answers("n", "P", "no place"))
+    assert "\x1b" not in capsys.readouterr().out
+    written = places.load(seed.parent).seeds["place_decision"]
+    assert written["place_name"].tolist() == [name]
+    assert written["expect"].tolist() == ["unresolved"]
+
+
+def test_a_seed_saved_by_a_spreadsheet_is_appended_to(seed):
+    seed.write_text("\ufeff" + seed.read_text(encoding="utf-8").rstrip("\n") + "\r\n", encoding="utf-8")
+    command.walk([WAITING], seed=seed, ask=answers("1", "P", "why"))
+    assert len(places.load(seed.parent).seeds["place_decision"]) == 1
 
 
 def test_check_counts_what_is_there(capsys):
@@ -237,4 +292,4 @@ def test_compare_names_the_file_and_row(tmp_path, capsys):
     file = tmp_path / "list.csv"
     file.write_text("level,code,name,parent\ndistrict,1,A,\ndistrict,1,B,\n")
     assert cli.main(["places", "compare", str(file), "--scheme", "NP-LOCAL-2017"]) == 1
-    assert f"{file}: row 3: the code is used twice on its level: 1" in capsys.readouterr().err
+    assert f"{file}: row 3: column code: the code is used twice on its level: 1" in capsys.readouterr().err

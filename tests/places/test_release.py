@@ -1,9 +1,11 @@
+import numpy as np
 import pandas as pd
 import pytest
 
 from statloom import places
 from statloom.errors import StatloomError
 from statloom.places import release
+from statloom.places.normalise import normalise
 
 COLUMNS = {"level": "level", "code": "code", "name": "name", "parent": "parent"}
 DATE = "2021-11-11"
@@ -110,7 +112,8 @@ def test_units_that_move_to_a_new_parent_with_new_codes_namesakes_among_them():
         return pd.concat([frame, pd.DataFrame([more])])
 
     _, changes = compared(listed(edit))
-    assert counts(changes) == {"unchanged": 834, "moved": 4, "created": 1}
+    assert counts(changes) == {"unchanged": 834, "recoded": 4, "created": 1}
+    assert changes.loc[changes["change"] == "recoded", "also"].tolist() == ["moved"] * 4
     assert row(changes, place_id="NP-2017:local_unit:31302")["parent"] == "Newland"
 
 
@@ -125,9 +128,112 @@ def test_the_order_of_the_list_does_not_matter():
     pd.testing.assert_frame_equal(straight, shuffled)
 
 
+def census_list() -> pd.DataFrame:
+    """The districts and villages of 2011, some 4,000 units, by place id."""
+    registry = places.load()
+    codes = registry.codes("NP-CENSUS-2011").merge(
+        registry.places[["position", "place_name", "parent_id"]], on="position"
+    )
+    frame = pd.DataFrame(
+        {
+            "level": codes["place_level"],
+            "code": codes["place_code"],
+            "name": codes["place_name"],
+            "parent": codes["parent_id"].str.rpartition(":")[2],
+            "id": codes["place_id"],
+        }
+    )
+    return frame[~frame["name"].str.startswith("Unnamed")].set_index("id", drop=False)
+
+
+def test_a_list_of_thousands_of_units_in_which_everything_happens_at_once():
+    """430 units move to another parent, and their codes with them; others rename, swap codes, go, come."""
+    rng = np.random.default_rng(7)
+    frame = census_list()
+    vdc = frame[frame["level"] == "vdc"]
+    single = vdc[~normalise(vdc["name"])["key"].duplicated(keep=False).set_axis(vdc.index)].index.to_numpy()
+    picked = rng.choice(single, 470, replace=False)
+    moved, renamed, swapped, gone = picked[:430], picked[430:450], picked[450:460], picked[460:]
+    district = frame.loc[frame["level"] == "district", "code"].to_numpy()
+    others = [rng.choice(district[district != own]) for own in frame.loc[moved, "parent"]]
+    frame.loc[moved, "parent"] = others
+    frame.loc[moved, "code"] = [f"{parent}-{number:04}" for number, parent in enumerate(others)]
+    frame.loc[renamed, "name"] = [f"Xyloquent {number}" for number in range(20)]
+    frame.loc[swapped, "code"] = frame.loc[swapped[::-1], "code"].to_numpy()
+    new = pd.DataFrame(
+        {
+            "level": "vdc",
+            "code": [f"N{n}" for n in range(7)],
+            "name": [f"Zzyzx {n}" for n in range(7)],
+            "parent": "01",
+        }
+    )
+    listed = pd.concat([frame.drop(gone), new]).sample(frac=1, random_state=4)
+    read = release.read(listed, **COLUMNS)
+    changes = release.compare(places.load(), read, scheme="NP-CENSUS-2011", date="2011-06-22")
+    changes = changes[~changes["name_before"].str.startswith("Unnamed")]
+    units = changes[changes["level"] == "vdc"]
+    assert counts(units[units["change"] != "unchanged"]) == {
+        "recoded": 440,
+        "renamed": 20,
+        "created": 7,
+        "dissolved": 10,
+    }
+    assert counts(changes[changes["level"] != "vdc"]) == {"unchanged": 76}
+    by_place = changes.set_index("place_id")
+    assert set(by_place.index[by_place["also"] == "moved"]) == set(moved)
+    assert (by_place.loc[moved, "code"] == frame.loc[moved, "code"]).all()
+    assert set(by_place.index[by_place["change"] == "dissolved"]) == set(gone)
+    assert release.counts(changes, "vdc")["moved"] == 430
+
+
+def test_codes_without_their_leading_zeros_are_a_mistake():
+    def edit(frame):
+        frame["code"] = [
+            code.lstrip("0") if level == "district" else code
+            for level, code in zip(frame["level"], frame["code"], strict=True)
+        ]
+        frame["parent"] = [
+            parent.lstrip("0") if level == "local_unit" else parent
+            for level, parent in zip(frame["level"], frame["parent"], strict=True)
+        ]
+        return frame
+
+    with pytest.raises(
+        StatloomError, match=r"row \d+: code \d is 0\d of NP-LOCAL-2017 without its leading zeros"
+    ):
+        compared(listed(edit))
+    read = release.read(listed(edit), **COLUMNS)
+    changes = release.compare(places.load(), read, scheme="NP-LOCAL-2017", date=DATE, keep_codes=True)
+    assert counts(changes[changes["level"] == "district"]) == {"recoded": 9, "unchanged": 68}
+
+
+def test_names_are_kept_when_a_release_is_taken_in():
+    def edit(frame):
+        frame.loc["36", "name"] = "Kantipur"
+        return frame
+
+    read, changes = compared(listed(edit))
+    names = {"scheme": "NP-LOCAL-2027", "vintage": "NP-2027", "valid_from": "2027-07-16"}
+    seeds = release.take_in(places.load(), read, changes, **names, custodian="NSO", source="list of 2027")
+    name = seeds["place_name"].set_index("place_id")
+    assert "Kapilvastu" in name.loc["NP-2027:district:34", "place_name"].tolist()
+    former = name.loc["NP-2027:district:36"].query("name_kind == 'former'")["place_name"].tolist()
+    assert "Kathmandu" in former
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
+        (lambda f: f.iloc[:0], "the list has no units"),
+        (lambda f: f.assign(parent=f["parent"].where(f["code"] != "10105", "10105")), "not on a level above"),
+        (lambda f: f.assign(parent=f["parent"].where(f["code"] != "10105", "10108")), "not on a level above"),
+        (lambda f: f.assign(parent=f["parent"].where(f["code"] != "10105", "")), "a unit of no parent"),
+        (
+            lambda f: f.assign(name=f["name"].where(f["code"] != "10105", "x" * 10_000_000)),
+            "no name of a place",
+        ),
+        (lambda f: pd.concat([f, f["name"]], axis=1), "column name is there twice"),
         (lambda f: f.drop(columns="parent"), "there is no column parent"),
         (lambda f: f.assign(code=f["code"].replace("10105", "")), "code is empty"),
         (
@@ -157,7 +263,11 @@ def test_a_release_is_taken_in_as_a_new_vintage():
     assert place.at["NP-2027:district:73", "parent_id"] == "NP-2027:province:3"
     assert place.at["NP-2017:district:73", "valid_to"] == "2027-07-16"
     assert place.at["NP-2027:local_unit:30608", "place_name_ne"] == "काठमाण्डौ"
-    links = seeds["crosswalk"].set_index("from_place_id")["to_place_id"]
+    crosswalk = seeds["crosswalk"]
+    new = crosswalk[crosswalk["to_place_id"].str.startswith("NP-2027")]
+    links = new.set_index("from_place_id")["to_place_id"]
+    back = crosswalk[crosswalk["from_place_id"] == "NP-2027:local_unit:10199"]
+    assert back["to_place_id"].tolist() == ["NP-2017:local_unit:10105"]
     links = links[links.str.startswith("NP-2027")]
     assert links["NP-2017:local_unit:10105"] == "NP-2027:local_unit:10199"
     assert "NP-2017:local_unit:50101" not in links.index
