@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_cells_are_written_wide_as_parquet_and_long_as_csv(folder, capsys):
     assert main(["tabulate", "request.yml", "persons.parquet", "--out", "cells.parquet"]) == 0
-    assert capsys.readouterr().out == "cells.parquet: 8 cells, 1 measures\n"
+    assert capsys.readouterr().out == "cells.parquet: 8 cells, 1 measure\n"
     table = parquet.read_table("cells.parquet")
     assert table.column_names == ["place_level", "place_code", "sex", "units", "adults", "n_adults"]
     assert main(["tabulate", "request.yml", "persons.parquet", "--out", "cells.csv", "--long"]) == 0

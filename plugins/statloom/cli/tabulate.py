@@ -59,7 +59,8 @@ def execute(arguments: argparse.Namespace) -> int:
         engine = Spark(arguments.spark, {key: value for key, _, value in settings})
     table = tabulate(arguments.data, plan, engine=engine)
     _write(long(table, plan) if arguments.long else table, out)
-    print(f"{out}: {len(table):,} cells, {len(plan.figures)} measures")
+    measures = "measure" if len(plan.figures) == 1 else "measures"
+    print(f"{out}: {len(table):,} cells, {len(plan.figures)} {measures}")
     return 0
 
 

@@ -160,6 +160,8 @@ class Spark:
             builder = builder.config(key, value)
         try:
             spark = builder.getOrCreate()
+            # Its warnings are of no use to who asks for a table; what fails is raised.
+            spark.sparkContext.setLogLevel("ERROR")
             if "spark.sql.shuffle.partitions" not in self.config:
                 # Spark's 200 are meant for far larger results than a table of cells.
                 partitions = max(4, 2 * spark.sparkContext.defaultParallelism)
