@@ -1,7 +1,6 @@
 """The drill: brings the newest backup back on a scratch server and compares it with the original."""
 
 import contextlib
-import hashlib
 import json
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from sqlalchemy import URL, Engine, create_engine, text
 from statloom.backup.keep import Backup, backups
 from statloom.backup.restore import restore_copy
 from statloom.errors import StatloomError
+from statloom.landing.archive import Archive
 from statloom.settings import Settings
 from statloom.warehouse import connection, passwords, server
 
@@ -130,15 +130,11 @@ def _compare(original: Engine, restored: Engine) -> tuple[int, list[Compared]]:
 
 
 def _deliveries(folder: Path) -> Compared:
-    """Say whether each delivery in the backup still has the bytes that its name says."""
+    """Say whether each delivery in the backup still has the bytes that its name says, sealed ones inside."""
+    archive = Archive(folder)
     files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
-    whole = sum(_sha256(path) == path.name for path in files)
+    whole = sum(archive.sound(path.relative_to(folder).as_posix()) for path in files)
     return Compared("deliveries", len(files), whole, whole == len(files))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(

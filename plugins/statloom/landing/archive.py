@@ -83,6 +83,19 @@ class Archive:
         os.replace(path, parts / MANIFEST)
         return parts
 
+    def sound(self, key: str) -> bool:
+        """Say whether the archive still has the bytes of ``key``, whole; sealed ones are opened for that."""
+        digest = _Digest()
+        try:
+            with self._files.open(f"{self._root}/{key}", "rb") as source:
+                if key.startswith(f"{_SEALED}/"):
+                    sealing.unseal(source, digest, _sealing_key())
+                else:
+                    shutil.copyfileobj(source, digest, _CHUNK)
+        except (FileNotFoundError, sealing.WrongKey):
+            return False
+        return digest.sha256() == key.rsplit("/", 1)[-1]
+
     def remove(self, key: str) -> None:
         """Remove a delivery that lies elsewhere too; its parts stay where other deliveries may have them."""
         with contextlib.suppress(FileNotFoundError):
@@ -148,6 +161,20 @@ class Archive:
         if sha256 != key.rsplit("/", 1)[-1]:
             raise StatloomError(f"the archive's {key} is damaged: its bytes have another sha256")
         return target
+
+
+class _Digest:
+    """The sha256 of what is written to it."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        return len(data)
+
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
 
 
 _SEALED = "sealed"

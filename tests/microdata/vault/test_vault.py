@@ -174,6 +174,7 @@ def test_sealed_deliveries_come_back_whole_or_not_at_all(home, tmp_path, size):
     sealed = file.read_bytes()
     assert size < 100 or content[:50] not in sealed
     assert archive.get(stored.key, tmp_path, "out").read_bytes() == content
+    assert archive.sound(stored.key) and not archive.sound(f"sealed/00/{'0' * 64}")
     file.chmod(0o600)
     pieces = [sealed[:-1], sealed[:-20] + bytes([sealed[-20] ^ 1]) + sealed[-19:], b"x" * len(sealed)]
     if size > 1 << 20:
@@ -182,6 +183,7 @@ def test_sealed_deliveries_come_back_whole_or_not_at_all(home, tmp_path, size):
         file.write_bytes(damaged)
         with pytest.raises(StatloomError, match="is damaged, or was encrypted under another key"):
             archive.get(stored.key, tmp_path, "out")
+        assert not archive.sound(stored.key)
     file.write_bytes(sealed)
     (home / "secrets" / "vault.key").write_text("11" * 32)
     with pytest.raises(StatloomError, match=r"or was encrypted under another key than secrets/vault\.key"):
