@@ -183,6 +183,8 @@ REFUSED = [
     ("x -> x + 1", "only columns"),
     ("income % 2", "whole numbers"),
     ("99999999999999999999 > age", "not a number"),
+    ("1e999 > age", "not a number"),
+    ("least(age)", "at least two"),
     ("", "needed"),
     (None, "needed"),
     (["age"], "needed"),

@@ -13,6 +13,7 @@ the functions of `FUNCTIONS`.
 """
 
 import datetime
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -219,7 +220,7 @@ class _Checker:
             return exp.Literal.string(text), "text"
         if _INTEGER.fullmatch(text):
             return exp.Literal.number(text), "integer"
-        if _NUMBER.fullmatch(text) and not text.isdigit():
+        if _NUMBER.fullmatch(text) and not text.isdigit() and math.isfinite(float(text)):
             return exp.cast(exp.Literal.number(text), "double"), "number"
         raise ExpressionError(f"{text} is not a number that is allowed")
 
@@ -379,6 +380,8 @@ class _Checker:
     def _alike(self, node: exp.Expression) -> _Visited:
         _only(node, "this", "expressions", "ignore_nulls")
         what = type(node).__name__.lower()
+        if not node.expressions:
+            raise ExpressionError(f"{what}() takes at least two values")
         trees, kind = self._same([node.this, *node.expressions], what)
         extra = {} if isinstance(node, exp.Coalesce) else {"ignore_nulls": True}
         return type(node)(this=trees[0], expressions=trees[1:], **extra), kind
