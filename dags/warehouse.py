@@ -26,16 +26,16 @@ with DAG(
 ):
 
     @task.short_circuit(ignore_downstream_trigger_rules=False)
-    def changes() -> str | None:
+    def changes(run_id: str | None = None) -> str | None:
         from statloom.pipeline import warehouse
 
-        return warehouse.changed_inputs()
+        return warehouse.changed_inputs(run_id=run_id)
 
     @task
-    def transform(stage: str) -> None:
+    def transform(stage: str, run_id: str | None = None) -> None:
         from statloom.pipeline import warehouse
 
-        warehouse.transform(stage)
+        warehouse.transform(stage, run_id=run_id)
 
     @task
     def gate(run_id: str | None = None) -> None:

@@ -20,6 +20,7 @@ COMMANDS = {
     "psql": "open psql on the warehouse as one of its roles",
     "backup": "copy what must not be lost; with --drill, show that it comes back",
     "restore": "bring the database back to a moment",
+    "trace": "print the way back from a published value to the rows of its files",
     "source": "make a contract for a new file, or check a source without writing",
     "places": "resolve place references",
     "survey": "estimate from survey microdata",

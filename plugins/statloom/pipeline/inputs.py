@@ -1,32 +1,54 @@
-"""What the marts are built from, as one fingerprint: accepted deliveries, place decisions and code."""
+"""What the marts are built from, part by part, and as one fingerprint.
 
+The parts are kept with each build, so that a publication can say which of them changed:
+deliveries, contracts, resolved places, place decisions, the registry of places, the crosswalk, metadata
+(reference seeds) and code.
+"""
+
+import csv
 import hashlib
+import json
 import subprocess
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from statloom import settings
 
-# What changes the marts when it changes; tests, docs and demo do not.
+# What changes the marts when it changes; tests, docs and demo do not. Seeds and contracts are parts apart.
 _CODE = (
-    ("dbt_project", (".sql", ".csv", ".yml")),
-    ("dags/sources", (".yml",)),
+    ("dbt_project", (".sql", ".yml")),
     ("expectations/marts", (".yml",)),
     ("plugins/statloom", (".py", ".sql")),
 )
+_SEEDS = "dbt_project/seeds"
 
-_STATE = (
-    "select source_id, sha256 from landing.current_delivery order by 1",
-    "select source_id, contract_sha256 from landing.source order by 1",
-    """
-    select source_id, md5(string_agg(md5(place_reference::text), '' order by md5(place_reference::text)))
-    from places.place_reference
-    group by 1 order by 1
+_STATE = {
+    "delivery": (
+        "select source_id, sha256, jsonb_build_object('delivery_id', delivery_id, 'file', file_name)"
+        " from landing.current_delivery"
+    ),
+    "contract": "select source_id, contract_sha256, '{}'::jsonb from landing.source",
+    "place_reference": """
+        select source_id, md5(string_agg(md5(place_reference::text), '' order by md5(place_reference::text))),
+            '{}'::jsonb
+        from places.place_reference
+        group by source_id
     """,
-)
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One input: its kind, its name within the kind, a digest of it, and what else is worth knowing."""
+
+    kind: str
+    name: str
+    digest: str
+    detail: dict = field(default_factory=dict)
 
 
 def code_version() -> str:
@@ -39,33 +61,130 @@ def code_version() -> str:
         commit = _git(project, "rev-parse", "--short=12", "HEAD")
         changed = _git(project, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
-        return f"files {_code_hash(project)[:12]}"
+        return f"files {_sha256(part.digest for part in _code(project))[:12]}"
     return f"{commit}+changes" if changed else commit
 
 
-def fingerprint(engine: Engine) -> str:
-    """Return a sha256 over each source's current delivery, the places of their references, and the code."""
-    total = hashlib.sha256(_code_hash(settings.load().project).encode())
+def parts(engine: Engine) -> list[Part]:
+    """Return all inputs of the marts as they are now, by kind and name."""
+    project = settings.load().project
+    found = [*_code(project), *_seeds(project / _SEEDS)]
     with engine.connect() as connection:
-        for query in _STATE:
-            for row in connection.execute(text(query)):
-                total.update("|".join(map(str, row)).encode())
-    return total.hexdigest()
+        for kind, query in _STATE.items():
+            found += [Part(kind, *row) for row in connection.execute(text(query))]
+    return sorted(found, key=lambda part: (part.kind, part.name))
+
+
+def fingerprint(engine: Engine, of: list[Part] | None = None) -> str:
+    """Return a sha256 over ``of`` (default: all inputs as they are now)."""
+    return _sha256(f"{part.kind}|{part.name}|{part.digest}" for part in of or parts(engine))
+
+
+def remember(connection: Connection, inputs: str, of: list[Part]) -> None:
+    """Keep the parts of fingerprint ``inputs`` until the build that began with them is complete."""
+    connection.execute(text("delete from publication.input"))
+    connection.execute(
+        text(
+            "insert into publication.input (inputs, kind, name, digest, detail)"
+            " values (:inputs, :kind, :name, :digest, cast(:detail as jsonb))"
+        ),
+        [
+            {
+                "inputs": inputs,
+                "kind": part.kind,
+                "name": part.name,
+                "digest": part.digest,
+                "detail": json.dumps(
+                    part.detail | ({"version": code_version()} if part.kind == "code" else {})
+                ),
+            }
+            for part in of
+        ],
+    )
+
+
+def keep(connection: Connection, build_id: int, inputs: str) -> None:
+    """Keep the parts of ``inputs`` as those of build ``build_id``.
+
+    Deliveries are those that dbt in fact read: one may have been accepted after the fingerprint was taken.
+    """
+    connection.execute(
+        text(
+            "insert into publication.build_input (build_id, kind, name, digest, detail)"
+            " select :build, kind, name, digest, detail from publication.input where inputs = :inputs"
+        ),
+        {"build": build_id, "inputs": inputs},
+    )
+    if connection.scalar(text("select to_regclass('harmonised.row_outcome')")) is not None:
+        connection.execute(
+            text(
+                "insert into publication.build_input (build_id, kind, name, digest, detail)"
+                " select distinct on (d.source_id) :build, 'delivery', d.source_id, d.sha256,"
+                " jsonb_build_object('delivery_id', d.delivery_id, 'file', d.file_name)"
+                " from harmonised.row_outcome o join landing.delivery d using (delivery_id)"
+                " on conflict (build_id, kind, name) do update"
+                " set digest = excluded.digest, detail = excluded.detail"
+            ),
+            {"build": build_id},
+        )
 
 
 @cache
-def _code_hash(project: Path) -> str:
-    total = hashlib.sha256()
-    for path in _code_files(project):
-        total.update(str(path.relative_to(project)).encode())
-        total.update(path.read_bytes())
-    return total.hexdigest()
-
-
-def _code_files(project: Path) -> Iterable[Path]:
+def _code(project: Path) -> tuple[Part, ...]:
+    found = []
     for folder, endings in _CODE:
-        found = (path for path in (project / folder).rglob("*") if path.suffix in endings)
-        yield from sorted(path for path in found if path.is_file() and "target" not in path.parts)
+        total = hashlib.sha256()
+        for path in _files(project / folder, endings):
+            if (project / _SEEDS) not in path.parents:
+                total.update(str(path.relative_to(project)).encode())
+                total.update(path.read_bytes())
+        found.append(Part("code", folder, total.hexdigest()))
+    return tuple(found)
+
+
+def _seeds(folder: Path) -> list[Part]:
+    found = []
+    for path in _files(folder, (".csv", ".yml")):
+        name = str(path.relative_to(folder))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.name == "place_decision.csv":
+            by_source = _rows_by(path, "source_id")
+            found += [Part("place_decision", source, rows) for source, rows in by_source.items()]
+        elif path.name.startswith("crosswalk"):
+            found.append(Part("crosswalk", name, digest))
+        elif path.parent.name == "places":
+            found.append(Part("place_registry", name, digest))
+        else:
+            rows = _rows_by(path, "series_code") if path.suffix == ".csv" else {}
+            found.append(Part("metadata", name, digest, {"rows": rows} if rows else {}))
+    return found
+
+
+def _rows_by(path: Path, column: str) -> dict[str, str]:
+    """A short digest of the rows of a seed for each value of ``column``; empty without that column."""
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = csv.reader(file)
+        header = next(lines, [])
+        if column not in header:
+            return {}
+        at, rows = header.index(column), {}
+        for line in lines:
+            rows.setdefault(line[at] if at < len(line) else "", []).append("\x1f".join(line))
+    head = "\x1f".join(header)
+    return {value: _sha256([head, *of])[:16] for value, of in rows.items()}
+
+
+def _files(folder: Path, endings: tuple[str, ...]) -> Iterable[Path]:
+    found = (path for path in folder.rglob("*") if path.suffix in endings)
+    yield from sorted(path for path in found if path.is_file() and "target" not in path.parts)
+
+
+def _sha256(texts: Iterable[str]) -> str:
+    total = hashlib.sha256()
+    for one in texts:
+        total.update(one.encode())
+        total.update(b"\x1e")
+    return total.hexdigest()
 
 
 def _git(project: Path, *words: str) -> str:

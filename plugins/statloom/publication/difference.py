@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from statloom.publication.shapes import Shape
-from statloom.publication.sql import names, quote, run
+from statloom.publication.sql import literal, names, quote, run
 
 HASH = "_row_hash"
 
@@ -62,13 +62,19 @@ def _hash_by_column(shape: Shape, alias: str) -> str:
     return f"hash_record_extended(row({terms}), 0)"
 
 
-def load_all(connection: Connection, mart: str, shape: Shape, publication_id: int) -> Change:
-    """Write every row of ``candidate.<mart>`` into ``published.<mart>``, which has no rows yet."""
+def load_all(
+    connection: Connection, mart: str, shape: Shape, publication_id: int, order: list[str] | None = None
+) -> Change:
+    """Write every row of ``candidate.<mart>`` into ``published.<mart>``, which has no rows yet.
+
+    ``order``: columns by which the rows shall lie on the disk.
+    """
     columns = names(shape.columns)
     added = run(
         connection,
         f"insert into published.{quote(mart)} ({HASH}, published_from, {columns}) "
-        f"select {hash_expression(shape, 'c')}, {publication_id:d}, {columns} from candidate.{quote(mart)} c",
+        f"select {hash_expression(shape, 'c')}, {publication_id:d}, {columns} from candidate.{quote(mart)} c "
+        + (f"order by {names(order)}" if order else ""),
     ).rowcount
     return Change(mart, added, 0, 0)
 
@@ -101,6 +107,60 @@ def find(connection: Connection, mart: str, shape: Shape) -> Change:
         where c.row_hash is distinct from p.row_hash
         """,
     )
+    return _count(connection, mart)
+
+
+def find_noted(connection: Connection, mart: str, shape: Shape) -> Change:
+    """Like ``find``, but look only at the rows that ``publication.candidate_change`` names."""
+    keys = names(shape.key)
+    for table in ("difference", "noted_key"):
+        run(connection, f"drop table if exists pg_temp.{table}")
+    run(
+        connection,
+        f"create temporary table noted_key on commit drop as select distinct {names(shape.key, 'r')} "
+        f"from publication.candidate_change n "
+        f"cross join lateral jsonb_populate_record(null::candidate.{quote(mart)}, n.key) r "
+        f"where n.mart = {literal(mart)}",
+    )
+    run(connection, "analyze noted_key")
+    look_up(connection)
+
+    def same(alias: str) -> str:
+        return " and ".join(f"{alias}.{quote(name)} = k.{quote(name)}" for name in shape.key)
+
+    run(
+        connection,
+        f"""
+        create temporary table difference on commit drop as
+        select c.address as new_row, p.address as old_row, c.row_hash
+        from (select {keys} from noted_key order by {keys}) k
+        left join lateral (
+            select ctid as address, {hash_expression(shape, "c")} as row_hash
+            from candidate.{quote(mart)} c where {same("c")}
+        ) c on true
+        left join lateral (
+            select ctid as address, {HASH} as row_hash
+            from published.{quote(mart)} p where published_to is null and {same("p")}
+        ) p on true
+        where c.row_hash is distinct from p.row_hash
+        """,
+    )
+    return _count(connection, mart)
+
+
+def look_up(connection: Connection) -> None:
+    """Let this transaction look rows up one by one: the planner thinks reading a whole table is cheaper."""
+    for setting in ("enable_hashjoin", "enable_mergejoin"):
+        run(connection, f"set local {setting} = off")
+
+
+def look_at_all(connection: Connection) -> None:
+    """Take back what ``look_up`` did."""
+    for setting in ("enable_hashjoin", "enable_mergejoin"):
+        run(connection, f"set local {setting} = on")
+
+
+def _count(connection: Connection, mart: str) -> Change:
     counts = run(
         connection,
         "select count(*) filter (where old_row is null), "
@@ -116,13 +176,14 @@ def write(connection: Connection, mart: str, shape: Shape, publication_id: int) 
     run(
         connection,
         f"update published.{quote(mart)} p set published_to = {publication_id:d} "
-        f"from difference d where p.ctid = d.old_row",
+        f"from (select * from difference order by old_row) d where p.ctid = d.old_row",
     )
     run(
         connection,
         f"insert into published.{quote(mart)} ({HASH}, published_from, {names(shape.columns)}) "
         f"select d.row_hash, {publication_id:d}, {names(shape.columns, 'c')} "
-        f"from difference d join candidate.{quote(mart)} c on c.ctid = d.new_row",
+        f"from (select * from difference order by new_row) d "
+        f"join candidate.{quote(mart)} c on c.ctid = d.new_row",
     )
 
 

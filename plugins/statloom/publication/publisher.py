@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from statloom.errors import StatloomError
-from statloom.publication import difference, shapes, tables, views
+from statloom.publication import difference, noted, shapes, tables, views
 from statloom.publication.difference import Change
 from statloom.publication.lock import alone
 from statloom.publication.shapes import Shape
@@ -79,7 +79,8 @@ def _prepare_schema(connection: Connection) -> None:
         complete = run(
             connection,
             "select to_regclass('publication.mart') is not null "
-            "and to_regclass('publication.current') is not null",
+            "and to_regclass('publication.current') is not null "
+            "and to_regclass('publication.candidate_change') is not null",
         ).scalar_one()
         if not complete:
             run(connection, (Path(__file__).parent / "schema.sql").read_text())
@@ -106,7 +107,8 @@ def _clear_leftovers(connection: Connection) -> None:
             run(connection, f"delete from {table} where {tables.WRITTEN} > {pointer:d}")
             run(connection, f"update {table} set published_to = null where published_to > {pointer:d}")
         run(connection, f"delete from publication.mart_change where {unseen}")
-        run(connection, f"delete from publication.publication where {unseen}")
+        if run(connection, f"delete from publication.publication where {unseen}").rowcount:
+            noted.forget(connection)
 
 
 def _candidates(connection: Connection) -> dict[str, Shape]:
@@ -202,7 +204,10 @@ def _write(
     connection: Connection, candidates: dict[str, Shape], run_id: str | None, code_version: str | None
 ) -> tuple[int, tuple[Change, ...]]:
     """Write every mart's difference under the next number, in this transaction; return number and changes."""
-    run(connection, f"lock table {', '.join(f'candidate.{quote(m)}' for m in candidates)} in share mode")
+    run(
+        connection,
+        f"lock table {', '.join(f'candidate.{quote(m)}' for m in candidates)} in share row exclusive mode",
+    )
     run(connection, "set local work_mem = '128MB'")
     run(connection, "set local maintenance_work_mem = '256MB'")
     number = run(connection, "select publication_id from publication.pointer").scalar_one() + 1
@@ -211,14 +216,13 @@ def _write(
     for mart, shape in candidates.items():
         if mart not in published:
             tables.create(connection, mart, shape)
-            changes.append(difference.load_all(connection, mart, shape, number))
+            order = tables.order(mart, shape)
+            changes.append(difference.load_all(connection, mart, shape, number, order))
             tables.index(connection, mart, shape)
             _remember(connection, mart, shape)
-            continue
-        change = difference.find(connection, mart, shape)
-        if change:
-            difference.write(connection, mart, shape, number)
-        changes.append(change)
+        else:
+            changes.append(_write_difference(connection, mart, shape, number))
+        noted.begin(connection, mart, shape, _hash_basis(connection, shape))
     if any(changes):
         connection.execute(
             text(
@@ -232,6 +236,18 @@ def _write(
             [{"number": number, **vars(change)} for change in changes],
         )
     return number, tuple(changes)
+
+
+def _write_difference(connection: Connection, mart: str, shape: Shape, number: int) -> Change:
+    basis = _hash_basis(connection, shape)
+    if noted.trusted(connection, mart, basis) and noted.worthwhile(connection, mart):
+        change = difference.find_noted(connection, mart, shape)
+    else:
+        change = difference.find(connection, mart, shape)
+    if change:
+        difference.write(connection, mart, shape, number)
+    difference.look_at_all(connection)
+    return change
 
 
 def _show(connection: Connection, candidates: dict[str, Shape]) -> None:

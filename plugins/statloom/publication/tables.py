@@ -9,6 +9,13 @@ from statloom.publication.shapes import Shape
 from statloom.publication.sql import LOCK_NOT_AVAILABLE, names, quote, run, state
 
 WRITTEN = "published_from + 0"
+# How readers ask: for a series over all places, for all series of a place.
+_READ_BY = (
+    ["series_code", "place_code", "period"],
+    ["place_code", "series_code"],
+    ["place_id", "series_code"],
+)
+_READ_BY_PLACE = {"place_profile"}
 HIDDEN = (HASH, "published_from", "published_to")
 
 
@@ -29,6 +36,15 @@ def create(connection: Connection, mart: str, candidate: Shape) -> None:
     )
 
 
+def order(mart: str, candidate: Shape) -> list[str]:
+    """Return the columns by which the rows of a mart shall lie: those read together on the same pages."""
+    wanted = (
+        ["place_id", "series_code"] if mart in _READ_BY_PLACE else ["series_code", "place_code", "period"]
+    )
+    columns = [name for name in wanted if name in candidate.columns]
+    return columns if columns[:1] == wanted[:1] else []
+
+
 def index(connection: Connection, mart: str, candidate: Shape) -> None:
     """Create the indexes of ``published.<mart>``: by key, and by series and place where it has such columns.
 
@@ -39,7 +55,7 @@ def index(connection: Connection, mart: str, candidate: Shape) -> None:
     # For what one publication wrote. As an expression, which no reader's condition names: the planner would
     # take a plain index on the column for selective and use it in their plans.
     run(connection, f"create index on {table} using brin (({WRITTEN}))")
-    for wanted in (["series_code", "place_code", "period"], ["place_code", "series_code"]):
+    for wanted in _READ_BY:
         columns = [name for name in wanted if name in candidate.columns]
         if columns[:1] == wanted[:1] and tuple(columns) != candidate.key[: len(columns)]:
             run(connection, f"create index on {table} ({names(columns)})")

@@ -273,3 +273,115 @@ create table if not exists quality.restore_drill (
     passed boolean not null,
     message text
 );
+
+-- What the marts are built from, part by part: of the last look (by fingerprint), and of each completed build.
+-- kind: delivery, contract, place_reference, place_decision, place_registry, crosswalk, metadata, code.
+create table if not exists publication.input (
+    inputs text not null,
+    kind text not null,
+    name text not null,
+    digest text not null,
+    detail jsonb not null default '{}',       -- metadata by series: {"rows": {"NP_POP": "<digest>"}}; code: {"version"}
+    primary key (inputs, kind, name)
+);
+
+create table if not exists publication.build_input (
+    build_id bigint not null references publication.build on delete cascade,
+    kind text not null,
+    name text not null,
+    digest text not null,
+    detail jsonb not null default '{}',
+    primary key (build_id, kind, name)
+);
+
+-- The warehouse run that is at work, one row; its steps come in processes of their own.
+create table if not exists publication.warehouse_run (
+    only_row boolean primary key default true check (only_row),
+    owner text,                               -- null: none
+    since timestamptz,
+    seen_at timestamptz,
+    overtaken text                            -- the run that stopped without a word, and that owner took over from
+);
+insert into publication.warehouse_run default values on conflict do nothing;
+
+-- What each publication changed, figure by figure, and why. The first publication of a mart is not copied here: its
+-- rows are read where they lie, by the function.
+create table if not exists publication.revision_cell (
+    publication_id integer not null,
+    mart text not null,
+    change text not null check (change in ('added', 'changed', 'removed')),
+    reason text not null,                     -- the first of the reasons
+    reasons text[] not null,
+    why text not null,
+    series_code text,
+    place_id text,
+    period text,
+    source_id text,
+    key jsonb not null,
+    before jsonb,
+    after jsonb,
+    value_before numeric,
+    value_after numeric
+);
+create index if not exists revision_cell_series on publication.revision_cell (publication_id, mart, series_code);
+
+create table if not exists publication.revision_first (
+    publication_id integer not null,
+    mart text primary key,
+    key_columns text[] not null
+);
+
+create table if not exists publication.revision_recorded (
+    publication_id integer primary key,
+    recorded_at timestamptz not null default now()
+);
+
+create or replace function publication.first_cells(wanted_mart text, wanted_publication integer, key_columns text[])
+returns table (key jsonb, content jsonb)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $body$
+begin
+    return query execute format(
+        'select (select jsonb_object_agg(k, r.content -> k) from unnest($2) k), r.content from ('
+        'select to_jsonb(t) - ''_row_hash'' - ''published_from'' - ''published_to'' as content '
+        'from published.%I t where published_from + 0 = $1) r', wanted_mart
+    ) using wanted_publication, key_columns;
+end
+$body$;
+
+create or replace view quality.revision as
+select
+    publication_id, mart, change, reason, reasons, why, series_code, place_id, period, source_id, key, before, after,
+    value_before, value_after, value_after - value_before as difference
+from publication.revision_cell
+union all
+select
+    first.publication_id, first.mart, 'added', 'new mart', array['new mart'], 'first publication of the mart',
+    cell.content ->> 'series_code', cell.content ->> 'place_id', cell.content ->> 'period',
+    cell.content ->> 'source_id', cell.key, null, cell.content, null,
+    case when jsonb_typeof(cell.content -> 'value') = 'number' then (cell.content ->> 'value')::numeric end, null
+from publication.revision_first as first
+cross join lateral publication.first_cells(first.mart, first.publication_id, first.key_columns) as cell;
+
+comment on view quality.revision is
+    'What each publication changed in the marts, figure by figure, and why. Filter by publication_id.';
+
+-- The same, counted: by mart, series, source, change and reason, with the largest change of a value.
+create table if not exists quality.revision_summary (
+    publication_id integer not null,
+    mart text not null,
+    series_code text,
+    source_id text,
+    change text not null,
+    reason text not null,
+    why text not null,
+    cells bigint not null,
+    largest_difference numeric,               -- the change of value that is largest in size, and its share of before
+    largest_share double precision,
+    example_place_id text,                    -- where that is
+    example_period text
+);
+create index if not exists revision_summary_publication on quality.revision_summary (publication_id);
+
+comment on table quality.revision_summary is
+    'Changes of each publication, counted by mart, series, source, kind of change and reason.';

@@ -1,0 +1,143 @@
+"""Two warehouse runs at once: one waits or steps aside, never both at work."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from statloom.errors import StatloomError
+from statloom.pipeline import turn
+
+pytestmark = pytest.mark.database
+
+# Holds its turn until it is told on its standard input to go on.
+STEP = """
+import sys
+from functools import partial
+from sqlalchemy import text
+from statloom.pipeline import turn
+from statloom.warehouse.connection import engine
+name, patience = sys.argv[1], float(sys.argv[2])
+def write(statement):
+    with engine().begin() as connection:
+        connection.execute(text(statement), {"name": name})
+say = partial(print, flush=True)
+with turn.taken(engine(), name, last=True, patience=patience, say=say):
+    write("insert into raw.visit (name, began) values (:name, clock_timestamp())")
+    say("at work")
+    sys.stdin.readline()
+    write("update raw.visit set ended = clock_timestamp() where name = :name")
+"""
+
+
+@pytest.fixture
+def visits(database):
+    with database.engine.begin() as connection:
+        connection.execute(text("create table raw.visit (name text, began timestamptz, ended timestamptz)"))
+    return lambda: [
+        tuple(row) for row in _all(database, "select name, began, ended from raw.visit order by 2")
+    ]
+
+
+def _all(database, query):
+    with database.engine.begin() as connection:
+        return connection.execute(text(query)).all()
+
+
+def start(name, patience=60):
+    return subprocess.Popen(
+        [sys.executable, "-c", STEP, name, str(patience)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+
+
+def until_said(process, what):
+    assert what in (line := process.stdout.readline()), line + process.stderr.read()
+
+
+def test_the_second_process_waits_for_the_first(database, visits):
+    first = start("first")
+    until_said(first, "at work")
+    second = start("second")
+    until_said(second, "another warehouse run is at work (first, since")
+    assert [name for name, *_ in visits()] == ["first"]
+    first.communicate("go on\n", timeout=60)
+    until_said(second, "at work")
+    second.communicate("go on\n", timeout=60)
+    assert (first.returncode, second.returncode) == (0, 0)
+    (one, _, one_ended), (two, two_began, _) = visits()
+    assert (one, two) == ("first", "second")
+    assert one_ended < two_began
+
+
+def test_the_second_process_steps_aside_with_a_message(database, visits):
+    first = start("first")
+    until_said(first, "at work")
+    second = start("second", patience=0)
+    _, errors = second.communicate(timeout=60)
+    assert second.returncode != 0
+    assert "another warehouse run is at work (first, since" in errors
+    assert "stepped aside and changed nothing" in errors
+    assert [name for name, *_ in visits()] == ["first"]
+    first.communicate("go on\n", timeout=60)
+
+
+def test_a_killed_run_is_taken_over(database, visits, monkeypatch):
+    first = start("first")
+    until_said(first, "at work")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    monkeypatch.setattr(turn, "BETWEEN_STEPS", 0.0)
+    with turn.taken(database.engine, "second", first=True, patience=60):
+        pass
+    with (
+        pytest.raises(StatloomError, match="took over from this one"),
+        turn.taken(database.engine, "first", patience=5),
+    ):
+        pytest.fail("a run that was taken over went on")
+
+
+def test_a_run_keeps_its_turn_between_its_steps(database):
+    with turn.taken(database.engine, "first", first=True):
+        pass
+    with (
+        pytest.raises(StatloomError, match="stepped aside"),
+        turn.taken(database.engine, "second", first=True, patience=0),
+    ):
+        pytest.fail("two runs at work")
+    entered = threading.Event()
+
+    def second():
+        with turn.taken(database.engine, "second", first=True, patience=60):
+            entered.set()
+
+    waiting = threading.Thread(target=second)
+    waiting.start()
+    with turn.taken(database.engine, "first", last=True):
+        assert not entered.wait(0.3)
+    waiting.join(60)
+    assert entered.is_set()
+
+
+def test_a_run_that_fails_or_finds_nothing_leaves_its_turn(database):
+    with pytest.raises(ValueError), turn.taken(database.engine, "first", first=True):
+        raise ValueError
+    with turn.taken(database.engine, "second", first=True, patience=0) as end:
+        end()
+    with turn.taken(database.engine, "third", first=True, patience=0):
+        pass
+
+
+def test_steps_without_a_run_id_are_of_their_process(database):
+    for _ in range(2):
+        with turn.taken(database.engine, None, patience=0):
+            pass
+    assert turn.owner(None).startswith(f"process {os.getpid()} on ")
