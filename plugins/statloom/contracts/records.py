@@ -90,6 +90,10 @@ def _columns(data: dict) -> Iterator[Problem]:
             yield (*path, "pseudonymise"), "only a personal_identifier is pseudonymised"
         if "codes" in column:
             yield from _codes(path, column)
+        if column.get("type") == "integer":
+            for category in column.get("categories", ()):
+                if not category.lstrip("-").isdigit():
+                    yield (*path, "categories"), f"{category!r} is no whole number"
 
 
 def _codes(path: Path_, column: dict) -> Iterator[Problem]:

@@ -194,9 +194,12 @@ def _of_column(column: Column, given: CodeList | None) -> Allowed | None:
         return Allowed(tuple(given.labels.values()), given.ranges)
     if column.type in ("integer", "number"):
         try:
-            return Allowed(tuple(float(code) for code in given.labels), given.ranges)
+            numbers = [float(code) for code in given.labels]
         except ValueError:
             return None
+        if column.type == "integer":
+            numbers = [int(number) for number in numbers if number.is_integer()]
+        return Allowed(tuple(numbers), given.ranges)
     return None
 
 

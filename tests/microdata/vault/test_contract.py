@@ -7,6 +7,8 @@ import pytest
 from statloom.contracts.validation import cross_problems, schema_problems
 from tests.microdata.vault.conftest import CENSUS, census_contract
 
+DIMENSION = {"type": "integer", "role": "dimension", "record": "person"}
+
 
 def problems(change) -> list[str]:
     data = copy.deepcopy(CENSUS)
@@ -51,6 +53,10 @@ def plainly(data):
         (setting("columns", "sex", "codes", value={"1": "Man"}), "sex.codes.1: 'Man' is not a category"),
         (setting("columns", "age", "codes", value={"1": "Old"}), "only a text has codes"),
         (setting("columns", "sex", "optional", value=True), None),
+        (
+            setting("columns", "p4_year", value=DIMENSION | {"categories": ["1", "x"]}),
+            "columns.p4_year.categories: 'x' is no whole number",
+        ),
         (
             setting("columns", "p0_line", "optional", value=True),
             "'p0_line' is optional: it cannot identify a row",

@@ -91,7 +91,8 @@ class Item:
         for value in found.values:
             for low, high in value.pairs:
                 if high is not None:
-                    ranges.append((float(low), float(high)))
+                    if self.numeric:
+                        ranges.append((float(low), float(high)))
                     continue
                 if not low.strip():
                     continue
