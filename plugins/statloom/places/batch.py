@@ -14,7 +14,7 @@ from statloom.places import registry as registries
 from statloom.places.normalise import GENERIC, LEVELS_OF_KIND, LONGEST_NAME, clean_codes, forms
 from statloom.places.registry import KIND_NUMBERS, Registry
 from statloom.places.scoring import FAR, pairwise, similarity_and_edits, spellings, written
-from statloom.places.view import ABOVE, TIERS, WHOLE, View
+from statloom.places.view import ABOVE, PEERS, TIERS, WHOLE, View, at_positions
 
 LEAST_SCORE = 78.0  # likeness from which a name is taken for another
 LEAST_MARGIN = 5.0  # by which it must be ahead of the second best place
@@ -54,8 +54,18 @@ class Batch:
     """Distinct references on one level; what is found for each stands in arrays in the order of ``rows``."""
 
     def __init__(
-        self, registry: Registry, scheme: str, level: str, day: int, rows: pd.DataFrame, source: str | None
+        self,
+        registry: Registry,
+        scheme: str,
+        level: str,
+        day: int,
+        rows: pd.DataFrame,
+        source: str | None,
+        *,
+        are_parents: bool = False,
     ) -> None:
+        """``are_parents``: the references say where others lie, so none is a misspelt place further down."""
+        self.are_parents = are_parents
         self.registry, self.scheme, self.level = registry, scheme, level
         self.day, self.rows, self.source = day, rows, source
         size = len(rows)
@@ -231,7 +241,9 @@ class Batch:
             for role in ("code", "name"):
                 given = pd.DataFrame({"code": "", "name": "", "parent": ""}, index=parents.index)
                 given[role] = parents
-                batch = Batch(self.registry, self.scheme, level, self.day, given, self.source)
+                batch = Batch(
+                    self.registry, self.scheme, level, self.day, given, self.source, are_parents=True
+                )
                 batch.find()
                 good = np.flatnonzero(batch.place >= 0)
                 found.append(pd.DataFrame({"parent": good, "place": batch.place[good]}))
@@ -481,7 +493,7 @@ class Batch:
             group = rows[self.parent_number[rows] == number]
             own = blocks[group[0]]
             members = np.unique(np.concatenate([self.view.members_of(block) for block in own]))
-            at = np.flatnonzero(np.isin(position, members))
+            at = at_positions(position, members)
             step = max(1, CHUNK // max(1, len(at)))
             for start in range(0, len(group) if len(at) else 0, step):
                 yield group[start : start + step], own, at
@@ -564,7 +576,8 @@ class Batch:
         good[good] = ~self._is_abroad(rows[good], nearest[good])
         if not whole:
             good[good] = ~self._named_elsewhere(rows[good])
-        good[good] = ~self._rival_is_nearer(rows[good], places[best[good]], nearest[good], top[good], blocks)
+        among = (PEERS,) if whole and self.are_parents else blocks
+        good[good] = ~self._rival_is_nearer(rows[good], places[best[good]], nearest[good], top[good], among)
         self._accept(rows[good], places[best[good]], "fuzzy", top[good], margin[good])
         bad = ~good
         self.score[rows[bad]], self.margin[rows[bad]] = top[bad], margin[bad]

@@ -15,6 +15,7 @@ from statloom.places.scoring import spellings, written
 
 WHOLE = -1  # the block of all places of the view
 ABOVE = -2  # among rivals: the block of all places of the levels above
+PEERS = -3  # among rivals: the block of all places of this level and those above
 
 # From the strongest to the weakest: form of the name, and whether the kind of unit must agree too.
 TIERS = (
@@ -40,7 +41,9 @@ class LookUp:
     def of(cls, keys: np.ndarray, places: np.ndarray) -> "LookUp":
         """Make a look-up of keys (-1: no key) and places, each pair kept once."""
         size = int(places.max(initial=0)) + 1
-        pairs = np.unique(keys[keys >= 0] * size + places[keys >= 0])
+        # Sorting is several times faster than np.unique here.
+        pairs = np.sort(keys[keys >= 0] * size + places[keys >= 0])
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
         return cls(pairs // size, pairs % size)
 
     def pairs(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -115,6 +118,7 @@ class View:
         above_related = related.merge(up, on="block")[["position", "higher"]]
         level_of = registry.places["place_level"].to_numpy()
         higher = others[np.isin(level_of[others], self.levels_above)]
+        peers = others[np.isin(level_of[others], [*self.levels_above, self.level])]
         return pd.concat(
             [
                 family.rename(columns={"ancestor": "block"}),
@@ -122,6 +126,7 @@ class View:
                 above_related.rename(columns={"higher": "block"}),
                 pd.DataFrame({"position": others, "block": WHOLE}),
                 pd.DataFrame({"position": higher, "block": ABOVE}),
+                pd.DataFrame({"position": peers, "block": PEERS}),
             ],
             ignore_index=True,
         ).drop_duplicates()
@@ -138,10 +143,10 @@ class View:
         They come as ``spellings``, and with the numbers of their cores.
         """
         if blocks not in self._rival_spellings:
-            rivals = self.rival_blocks
-            inside = rivals["position"].to_numpy()[np.isin(rivals["block"].to_numpy(), [*blocks, ABOVE])]
+            inside = np.concatenate([self._rivals_by_block.of(block) for block in (*blocks, ABOVE)])
             names = self.registry.names
-            names = names[np.isin(names["position"].to_numpy(), inside)].drop_duplicates(["core", "key"])
+            names = names.iloc[at_positions(names["position"].to_numpy(), inside)]
+            names = names.drop_duplicates(["core", "key"])
             self._rival_spellings[blocks] = (*spellings(names), names["core_number"].to_numpy())
         return self._rival_spellings[blocks]
 
@@ -159,7 +164,7 @@ class View:
     ) -> np.ndarray:
         """Return the key of each block, name number and kind number; -1 where one is unknown."""
         size = len(self.registry.vocabulary[form])
-        keys = (blocks.astype(np.int64) - ABOVE) * size + numbers
+        keys = (blocks.astype(np.int64) - PEERS) * size + numbers
         if kinds is not None:
             keys = np.where(kinds > 0, keys * KINDS_IN_KEY + kinds, -1)
         return np.where(numbers >= 0, keys, -1)
@@ -168,4 +173,40 @@ class View:
         """Return the positions of the members that lie in ``block``."""
         if block == WHOLE:
             return np.flatnonzero(self.is_member)
-        return self.blocks["position"].to_numpy()[self.blocks["ancestor"].to_numpy() == block]
+        return self._members_by_block.of(block)
+
+    @cached_property
+    def _members_by_block(self) -> "Grouped":
+        return Grouped.of_frame(self.blocks["ancestor"], self.blocks["position"])
+
+    @cached_property
+    def _rivals_by_block(self) -> "Grouped":
+        return Grouped.of_frame(self.rival_blocks["block"], self.rival_blocks["position"])
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Positions by group."""
+
+    groups: np.ndarray
+    positions: np.ndarray
+
+    @classmethod
+    def of_frame(cls, groups: pd.Series, positions: pd.Series) -> "Grouped":
+        """Group positions."""
+        order = np.argsort(groups.to_numpy(), kind="stable")
+        return cls(groups.to_numpy()[order], positions.to_numpy()[order])
+
+    def of(self, group: int) -> np.ndarray:
+        """Return the positions of one group."""
+        first, last = np.searchsorted(self.groups, [group, group + 1])
+        return self.positions[first:last]
+
+
+def at_positions(ordered: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return where the values ``wanted`` stand in ``ordered``, which is sorted, in that order."""
+    wanted = np.unique(wanted)
+    first = np.searchsorted(ordered, wanted, "left")
+    counts = np.searchsorted(ordered, wanted, "right") - first
+    steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(first, counts) + steps
