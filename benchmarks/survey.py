@@ -13,6 +13,7 @@ and sex, with numpy, for estimate and standard error alone. Both must agree. The
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -163,6 +164,7 @@ def main() -> None:
     if arguments.only:
         print(json.dumps(WAYS[arguments.only](arguments.data)))
         return
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "persons.parquet"
         persons, size = make(path), path.stat().st_size
@@ -178,7 +180,8 @@ def main() -> None:
         f"The nation and {TOWNSHIPS} townships, each also by sex: {best['ours']['estimates']:,} estimates.",
         "",
         f"Measured {datetime.now(UTC):%Y-%m-%d} on {describe()}. Fastest of {arguments.repeat} runs, "
-        "each a process of its own; seconds from the call to the result.",
+        "each a process of its own; seconds from the call to the result. "
+        f"Load of the machine before: {load:.1f}.",
         "",
         "| | seconds | CPU seconds | most memory | what |",
         "| --- | ---: | ---: | ---: | --- |",
