@@ -242,6 +242,29 @@ def test_a_row_with_a_field_too_many(folder):
         places.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("seed", "column", "value", "reason"),
+    [
+        ("place", "valid_from", "2000-12-31", "valid_from and valid_to are not within those of NP-2011"),
+        ("place_name", "language", "Nepali", "language 'Nepali' is not an ISO 639 code"),
+        ("place_name", "script", "deva", "script 'deva' is not an ISO 15924 code"),
+        ("place_change", "from_place_id", "NP-2011:district:01", "the place was created"),
+    ],
+)
+def test_what_does_not_fit_its_row(seeds, seed, column, value, reason):
+    seeds[seed].loc[0, column] = value
+    message = refusal(seeds)
+    assert f"{seed}.csv, row 2: " in message
+    assert reason in message
+
+
+def test_descent_goes_forward_in_time():
+    links = places.load().descent
+    assert not links.duplicated().any()
+    begins = places.load().places["begins"].to_numpy()
+    assert (begins[links["before"]] <= begins[links["after"]]).all()
+
+
 def test_many_faults_are_counted_not_all_listed(folder):
     change(folder, "place_name", lambda frame: frame.assign(name_kind="pet"))
     with pytest.raises(places.RegistryError) as caught:
@@ -316,7 +339,7 @@ def test_a_gazetteer_of_75_000_places_loads_in_two_seconds(folder):
         place_vintage="V",
         place_name_ne="",
         place_type="",
-        valid_from="2000-01-01",
+        valid_from="2001-01-01",
         valid_to="",
         is_statistical="true",
     )

@@ -161,6 +161,15 @@ def _places(found: _Faults) -> None:
     )
     is_statistical = places["is_statistical"].str.lower()
     found.where("place", ~is_statistical.isin(["true", "false"]), "is_statistical is neither true nor false")
+    vintages = found.seeds["place_vintage"].drop_duplicates("place_vintage").set_index("place_vintage")
+    begins = places["place_vintage"].map(vintages["valid_from"])
+    ends = places["place_vintage"].map(vintages["valid_to"]).replace("", "9999-12-31")
+    outside = (places["valid_from"] < begins) | (places["valid_to"].replace("", "9999-12-31") > ends)
+    found.where(
+        "place",
+        begins.notna() & outside,
+        "valid_from and valid_to are not within those of " + places["place_vintage"],
+    )
 
 
 def _hierarchy(found: _Faults) -> None:
@@ -225,6 +234,13 @@ def _names(found: _Faults) -> None:
     found.empty("place_name", "place_name")
     found.not_in("place_name", "place_id", found.seeds["place"]["place_id"], "a place")
     found.not_in("place_name", "name_kind", {"official", "alias", "former"}, "official, alias or former")
+    names = found.seeds["place_name"]
+    for column, pattern, what in (
+        ("language", "[a-z]{2,3}", "an ISO 639 code such as ne"),
+        ("script", "[A-Z][a-z]{3}", "an ISO 15924 code such as Deva"),
+    ):
+        wrong = (names[column] != "") & ~names[column].str.fullmatch(pattern)
+        found.where("place_name", wrong, column + " '" + names[column] + f"' is not {what}")
 
 
 def _changes(found: _Faults) -> None:
@@ -235,6 +251,11 @@ def _changes(found: _Faults) -> None:
     found.dates("place_change", "changed_on")
     nothing = (changes["from_place_id"] == "") & (changes["to_place_id"] == "")
     found.where("place_change", nothing, "names no place")
+    kind = changes["change_type"]
+    from_one = (kind == "created") & (changes["from_place_id"] != "")
+    found.where("place_change", from_one, "from_place_id is given, but the place was created")
+    to_one = (kind == "dissolved") & (changes["to_place_id"] != "")
+    found.where("place_change", to_one, "to_place_id is given, but the place was dissolved")
     own = places.drop_duplicates("place_id").set_index("place_id")
     ends = changes["from_place_id"].map(own["valid_to"]).replace("", "9999-12-31")
     begins = changes["to_place_id"].map(own["valid_from"])
