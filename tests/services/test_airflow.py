@@ -67,6 +67,7 @@ def here(tmp_path_factory):
     patch.delenv("STATLOOM_DATABASE_URL", raising=False)
     patch.setenv("AIRFLOW__CORE__DAGS_FOLDER", "/of/another/airflow")
     patch.setenv("STATLOOM_HOME", str(settings.home))
+    patch.setenv("STATLOOM_OPENLINEAGE", str(folder / "lineage" / "events.jsonl"))
     server.ensure_running(settings, options={"fsync": "off"})
     setup.prepare(settings)
     try:
@@ -135,6 +136,25 @@ def test_only_this_machine_can_reach_it(here):
         if line.split()[3] == "0A" and line.split()[1].endswith(f":{address}")
     ]
     assert listening == [f"0100007F:{address}"]
+
+
+def test_openlineage_events_are_in_the_file(here, client):
+    """Of a real run: each of its tasks begins and ends, and so does the run."""
+    run_id = client.trigger("makes_first")
+    assert finished(client, "makes_first", run_id) == "success"
+    file = here.project / "lineage" / "events.jsonl"
+
+    def seen():
+        events = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return {
+            (event["job"]["name"], event["eventType"])
+            for event in events
+            if event["job"]["namespace"] == "statloom"
+        }
+
+    wanted = {(job, kind) for job in ("makes_first", "makes_first.make") for kind in ("START", "COMPLETE")}
+    assert processes.wait_until(lambda: wanted <= seen(), seconds=60, pause=0.5), seen()
+    assert "print(" not in file.read_text()
 
 
 def test_secrets(here):

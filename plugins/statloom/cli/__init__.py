@@ -6,6 +6,7 @@ imported only when it is called, so that ``statloom status`` does not pay for db
 
 import argparse
 import importlib
+import os
 import signal
 import sys
 
@@ -49,6 +50,10 @@ def main(argv: list[str] | None = None) -> int:
     except StatloomError as error:
         print(f"statloom: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # The reader has seen enough, as `head` has.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("statloom: interrupted", file=sys.stderr)
         return 130

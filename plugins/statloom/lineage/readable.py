@@ -104,7 +104,7 @@ def _made(trace: dict[str, Any]) -> Iterable[str]:
     direct = [part for part in parts if part["to_place_id"] == figure["place_id"]]
     reporters = {part["from_place_id"] for part in parts}
     again = trace["recomputed"]
-    how = "the place itself" if reporters == {figure["place_id"]} else f"{len(reporters)} places"
+    how = "1 place" if len(reporters) == 1 else f"{len(reporters):,} places"
     if len(direct) < len(parts):
         below = len({part["to_place_id"] for part in parts})
         how += f", added up over {below} places below it"

@@ -12,6 +12,8 @@ from statloom.publication.sql import literal, run
 __all__ = ["Cause", "record_revisions"]
 
 NOT_RECORDED = "not recorded"
+# Each row of these is made from one source; rows of the others are chosen from, or made of, several.
+_OF_ONE_SOURCE = ("observation", "former_observation")
 
 _UNRECORDED = """
 select p.publication_id from publication.publication p
@@ -52,42 +54,43 @@ _NUMERIC = "case when jsonb_typeof({0} -> 'value') = 'number' then ({0} ->> 'val
 _ATTRIBUTE = """
 create temporary table revision_reason on commit drop as
 with combination as (
-    select distinct source_id, source_before, series_code, period, is_carried from revision_found
+    select distinct source_id, source_before, series_code, period, is_carried, is_chosen from revision_found
 ),
 sources_of as (
     select distinct series_code, source_id from landing.series_mapping
 ),
 fits as (
     select c.*, cause.position, cause.reason, cause.why,
-        cause.source_id is null or cause.source_id in (c.source_id, c.source_before) as is_own
+        cause.source_id is null or cause.source_id in (c.source_id, c.source_before) as is_own,
+        cause.source_id is not null or cause.series_code is not null as is_special
     from combination c
     join revision_cause cause on
         (cause.source_id is null or cause.source_id in (c.source_id, c.source_before)
-            or exists (
+            or (c.is_chosen and exists (
                 select from sources_of s
                 where s.series_code = c.series_code and s.source_id = cause.source_id
-            )
+            ))
             or (c.source_id is null and c.series_code is null))
         and (cause.series_code is null or cause.series_code is not distinct from c.series_code
             or c.series_code is null)
         and (cause.periods is null or c.period is null or c.period = any (cause.periods))
-        and (cause.but_periods is null or c.period is null or c.period <> all (cause.but_periods))
+        and (cause.but_periods is null or c.period <> all (cause.but_periods))
         and (not cause.is_carried or c.is_carried)
 ),
 best as (
-    -- Another source of the same series counts only where nothing else explains the change.
-    select *, bool_or(is_own) over (
-        partition by source_id, source_before, series_code, period, is_carried
+    -- Another source of the same series counts only where no input of the figure's own explains the change.
+    select *, bool_or(is_own and is_special) over (
+        partition by source_id, source_before, series_code, period, is_carried, is_chosen
     ) as has_own
     from fits
 )
-select source_id, source_before, series_code, period, is_carried,
+select source_id, source_before, series_code, period, is_carried, is_chosen,
     (array_agg(reason order by position))[1] as reason,
     array_agg(reason order by position) as repeated,
     string_agg(why, '; ' order by position) as why
 from best
 where is_own or not has_own
-group by 1, 2, 3, 4, 5
+group by 1, 2, 3, 4, 5, 6
 """
 
 _KEEP = """
@@ -99,8 +102,9 @@ select :number, f.mart, f.change, coalesce(r.reason, :unknown),
     f.series_code, f.place_id, f.period, f.source_id, f.key, f.before, f.after, f.value_before, f.value_after
 from revision_found f
 left join revision_reason r on
-    (r.source_id, r.source_before, r.series_code, r.period, r.is_carried)
-    is not distinct from (f.source_id, f.source_before, f.series_code, f.period, f.is_carried)
+    -- As text: rows with nulls in them are equal, and found by their hash.
+    row(r.source_id, r.source_before, r.series_code, r.period, r.is_carried, r.is_chosen)::text
+    = row(f.source_id, f.source_before, f.series_code, f.period, f.is_carried, f.is_chosen)::text
 """
 
 _SUMMARY = """
@@ -144,8 +148,8 @@ def _record(connection: Connection, number: int) -> None:
     run(
         connection,
         "create temporary table revision_found (mart text, change text, series_code text, place_id text, "
-        "period text, source_id text, source_before text, is_carried boolean, key jsonb, before jsonb, "
-        "after jsonb, value_before numeric, value_after numeric) on commit drop",
+        "period text, source_id text, source_before text, is_carried boolean, is_chosen boolean, key jsonb, "
+        "before jsonb, after jsonb, value_before numeric, value_after numeric) on commit drop",
     )
     there = shapes.read(connection, "published")
     for mart, keys, is_first in connection.execute(_MARTS, {"number": number}).all():
@@ -213,6 +217,7 @@ def _found(mart: str, keys: list[str], number: int) -> str:
             w.whole ->> 'period', w.whole ->> 'source_id', r.whole_before ->> 'source_id',
             coalesce(w.whole ->> 'geo_method' <> 'observed' or r.whole_before ->> 'geo_method' <> 'observed',
                 true),
+            {"false" if mart in _OF_ONE_SOURCE else "true"},
             r.key, r.before, r.after, {_NUMERIC.format("r.whole_before")}, {_NUMERIC.format("r.whole_after")}
         from ({revisions.rows(mart, keys, number)}) r
         cross join lateral (select coalesce(r.whole_after, r.whole_before) as whole) w

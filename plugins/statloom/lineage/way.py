@@ -123,7 +123,11 @@ def follow(connection: Connection, figure: dict[str, Any], delivery_id: int, dim
         )
     for name in ("route", "used"):
         run(connection, f"drop table if exists pg_temp.{name}")
+    # As in the dbt project: where few rows are expected of many, a nested loop takes minutes.
+    for setting in ("work_mem = '64MB'", "enable_nestloop = off", "jit = off"):
+        run(connection, f"set local {setting}")
     connection.execute(text(_ROUTES), {"place": figure["place_id"], "basis": series["apportion_basis"]})
+    run(connection, "analyze route")
     rows = staged(connection, figure["source_id"], delivery_id)
     connection.execute(
         text(_ROWS.format(staged=rows.replace(":", "\\:"))),

@@ -95,7 +95,7 @@ def remember(connection: Connection, inputs: str, of: list[Part]) -> None:
                 "name": part.name,
                 "digest": part.digest,
                 "detail": json.dumps(
-                    part.detail | ({"version": code_version()} if part.kind == "code" else {})
+                    ({"version": code_version()} if part.kind == "code" else {}) | part.detail
                 ),
             }
             for part in of

@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 
 from statloom import processes
+from statloom.errors import StatloomError
 from statloom.settings import Settings
 from statloom.warehouse import passwords, setup
 
 HOST = "127.0.0.1"
+_OPENLINEAGE = "AIRFLOW__OPENLINEAGE__"
 ADMINISTRATOR = "admin"
 
 # No tool reports its use to anybody.
@@ -66,12 +68,14 @@ def environment(settings: Settings, *, port: int | None = None) -> dict[str, str
     ``port`` is that of the API server; without it, the one it has or had last. Needs the warehouse's server
     to run. Makes the secrets that are missing: Fernet key, JWT secret, the administrator's password
     (``airflow_admin``). What this process's own environment says of another Airflow (``AIRFLOW_HOME``,
-    ``AIRFLOW__*``) is left out; connections (``AIRFLOW_CONN_*``) and variables are passed on.
+    ``AIRFLOW__*``) is left out, but for ``AIRFLOW__OPENLINEAGE__*``; connections (``AIRFLOW_CONN_*``) and
+    variables are passed on. Raises StatloomError when ``STATLOOM_OPENLINEAGE`` is neither a path nor a URL.
     """
     kept = {
         name: text
         for name, text in os.environ.items()
-        if not name.startswith("AIRFLOW__") and name not in ("AIRFLOW_HOME", "AIRFLOW_CONFIG")
+        if (not name.startswith("AIRFLOW__") or name.startswith(_OPENLINEAGE))
+        and name not in ("AIRFLOW_HOME", "AIRFLOW_CONFIG")
     }
     port = port or processes.read_json(state_file(settings)).get("port") or processes.free_port(HOST)
     keys = _keys(settings)
@@ -82,7 +86,8 @@ def environment(settings: Settings, *, port: int | None = None) -> dict[str, str
         paths.append(os.environ["PYTHONPATH"])
     local = ",".join(filter(None, (os.environ.get("NO_PROXY"), HOST, "localhost")))
     return (
-        kept
+        _lineage(settings)
+        | kept
         | NO_TELEMETRY
         | _FIXED
         | {
@@ -110,6 +115,29 @@ def environment(settings: Settings, *, port: int | None = None) -> dict[str, str
             "STATLOOM_PROJECT": str(settings.project),
         }
     )
+
+
+def _lineage(settings: Settings) -> dict[str, str]:
+    """Where Airflow's provider sends OpenLineage events: ``STATLOOM_OPENLINEAGE``, a file or a URL."""
+    where = os.environ.get("STATLOOM_OPENLINEAGE")
+    usual = {
+        f"{_OPENLINEAGE}NAMESPACE": "statloom",
+        # What a task does is in the repository, whose commit is known.
+        f"{_OPENLINEAGE}DISABLE_SOURCE_CODE": "True",
+    }
+    if not where:
+        return usual
+    if where.startswith(("http://", "https://")):
+        transport = {"type": "http", "url": where}
+        if key := os.environ.get("STATLOOM_OPENLINEAGE_KEY"):
+            transport["auth"] = {"type": "api_key", "apiKey": key}
+    elif "://" in where:
+        raise StatloomError(f"STATLOOM_OPENLINEAGE is {where}: it is a file, or a URL with http or https")
+    else:
+        file = settings.project / where
+        file.parent.mkdir(parents=True, exist_ok=True)
+        transport = {"type": "file", "log_file_path": str(file), "append": True}
+    return usual | {f"{_OPENLINEAGE}TRANSPORT": json.dumps(transport)}
 
 
 def state_file(settings: Settings) -> Path:
