@@ -341,11 +341,11 @@ returns table (key jsonb, content jsonb)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $body$
 begin
-    return query execute format(
+    return query execute
         'select (select jsonb_object_agg(k, r.content -> k) from unnest($2) k), r.content from ('
-        'select to_jsonb(t) - ''_row_hash'' - ''published_from'' - ''published_to'' as content '
-        'from published.%I t where published_from + 0 = $1) r', wanted_mart
-    ) using wanted_publication, key_columns;
+        || 'select to_jsonb(t) - ''_row_hash'' - ''published_from'' - ''published_to'' as content '
+        || 'from published.' || quote_ident(wanted_mart) || ' t where published_from + 0 = $1) r'
+        using wanted_publication, key_columns;
 end
 $body$;
 
