@@ -28,7 +28,7 @@ from statloom import places  # noqa: E402
 from statloom.places.registry import Registry  # noqa: E402
 
 SEEDS = (20261122, 1)  # thresholds were looked for on the first; the others say whether they hold
-HELD_OUT_SEEDS = (43, 44)  # of noise of other kinds
+HELD_OUT_SEEDS = (44, 45)  # of noise of other kinds
 RECORDS, RECORDS_OF_PEER = 200_000, 2_000
 RESULT = Path(__file__).parent / "results" / "places_resolve.md"
 SCHEMES = {places_noise.TODAY: "NP-LOCAL-2017", places_noise.CENSUS_DAY: "NP-CENSUS-2011"}
