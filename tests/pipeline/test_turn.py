@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from statloom.errors import StatloomError
-from statloom.pipeline import turn
+from statloom.pipeline import turn, warehouse
 
 pytestmark = pytest.mark.database
 
@@ -141,3 +141,21 @@ def test_steps_without_a_run_id_are_of_their_process(database):
         with turn.taken(database.engine, None, patience=0):
             pass
     assert turn.owner(None).startswith(f"process {os.getpid()} on ")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda: warehouse.changed_inputs(run_id="second"),
+        lambda: warehouse.transform("staging", run_id="second"),
+        lambda: warehouse.gate(run_id="second"),
+        lambda: warehouse.publish("inputs", run_id="second"),
+    ],
+)
+def test_every_step_of_the_pipeline_waits_for_its_turn(database, monkeypatch, step):
+    monkeypatch.setattr(turn, "PATIENCE", 0.0)
+    with (
+        turn.taken(database.engine, "first", first=True),
+        pytest.raises(StatloomError, match=r"another warehouse run is at work \(first"),
+    ):
+        step()

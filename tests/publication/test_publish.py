@@ -316,3 +316,30 @@ def test_readers_by_series_and_place_use_an_index(database):
         )
         assert "Index" in plan and "Seq Scan on observation" not in plan, plan
         assert "published_from" not in plan.partition("Filter")[0], plan
+
+
+def test_marts_are_indexed_as_they_are_asked_also_those_of_an_earlier_version(database):
+    select = "select md5(n::text)::uuid as observation_key, 'S' || n as series_code, 'P' || n as place_id, "
+    build(
+        database.engine,
+        "observation",
+        select + "n::text as place_code, '2011' as period, n as value from generate_series(1, 50) n",
+        "observation_key",
+    )
+    publish_now(database)
+    indexed = "select indexdef from pg_indexes where tablename = 'observation' and schemaname = 'published'"
+
+    def indexes():
+        return " ".join(definition for (definition,) in query(database.engine, indexed))
+
+    wanted = ("(series_code, place_code, period)", "(place_code, series_code)", "(place_id, series_code)")
+    assert all(columns in indexes() for columns in wanted)
+    ((name,),) = query(
+        database.engine,
+        "select indexname from pg_indexes where schemaname = 'published' "
+        "and indexdef like '%(place_id, series_code)'",
+    )
+    run(database.engine, f"drop index published.{name}")
+    assert "(place_id, series_code)" not in indexes()
+    publish_now(database)
+    assert all(indexes().count(columns) == 1 for columns in wanted)

@@ -20,7 +20,8 @@ from statloom.warehouse import setup
 _LOCK = 0x73746C77
 # Airflow needs some seconds between two steps. A run that shows no step for longer has died.
 BETWEEN_STEPS = 45.0
-PATIENCE = 1800.0
+# Shorter than a run waits for an Airflow that does not move (`statloom.pipeline.watch`).
+PATIENCE = 840.0
 
 
 def owner(run_id: str | None) -> str:
@@ -35,20 +36,20 @@ def taken(
     *,
     first: bool = False,
     last: bool = False,
-    patience: float = PATIENCE,
+    patience: float | None = None,
     say: Callable[[str], None] = print,
 ) -> Iterator[Callable[[], None]]:
     """Run one step while no other warehouse run is at work; gives a function that ends the run early.
 
-    Another run is waited for during ``patience`` seconds, which ``say`` is told of; then StatloomError is
-    raised and nothing was changed. A run that stopped without a word is taken over after ``BETWEEN_STEPS``
-    seconds. ``first``: the run begins with this step; ``last``: it ends with it. It ends with any step that
-    raises, too. Raises StatloomError also when another run has taken over a run in its middle.
+    Another run is waited for during ``patience`` seconds (default: ``PATIENCE``), which ``say`` is told of;
+    then StatloomError is raised and nothing was changed. A run that stopped without a word is taken over after
+    ``BETWEEN_STEPS`` seconds. ``first``: the run begins with this step; ``last``: it ends with it. It ends with
+    any step that raises, too. Raises StatloomError also when another run has taken over a run in its middle.
     """
     me = owner(run_id)
     _prepare(engine)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        _wait(connection, me, patience, say, first=first)
+        _wait(connection, me, PATIENCE if patience is None else patience, say, first=first)
         ended = False
 
         def end() -> None:

@@ -175,6 +175,7 @@ def _adapt(connection: Connection, candidates: dict[str, Shape]) -> None:
 
             _without_queueing(connection, change)
         with connection.begin():
+            tables.index_for_readers(connection, mart, candidate)
             known = connection.execute(
                 text("select hash_basis from publication.mart where mart = :mart"), {"mart": mart}
             ).scalar_one_or_none()

@@ -18,6 +18,15 @@ _READ_BY = (
 _READ_BY_PLACE = {"place_profile"}
 HIDDEN = (HASH, "published_from", "published_to")
 
+_INDEXED = text("""
+select (
+    select jsonb_agg(a.attname order by k.position)
+    from unnest(i.indkey) with ordinality k (attnum, position)
+    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+)
+from pg_index i where i.indrelid = cast(:table as regclass)
+""")
+
 
 def mart_columns(published: Shape) -> dict[str, str]:
     """Return the mart's own columns of a published table."""
@@ -55,9 +64,19 @@ def index(connection: Connection, mart: str, candidate: Shape) -> None:
     # For what one publication wrote. As an expression, which no reader's condition names: the planner would
     # take a plain index on the column for selective and use it in their plans.
     run(connection, f"create index on {table} using brin (({WRITTEN}))")
+    index_for_readers(connection, mart, candidate)
+
+
+def index_for_readers(connection: Connection, mart: str, candidate: Shape) -> None:
+    """Create the indexes for readers that ``published.<mart>`` does not have yet."""
+    table = f"published.{quote(mart)}"
+    there = {
+        tuple(columns) for columns in connection.execute(_INDEXED, {"table": table}).scalars() if columns
+    }
     for wanted in _READ_BY:
         columns = [name for name in wanted if name in candidate.columns]
-        if columns[:1] == wanted[:1] and tuple(columns) != candidate.key[: len(columns)]:
+        is_key = tuple(columns) == candidate.key[: len(columns)]
+        if columns[:1] == wanted[:1] and not is_key and tuple(columns) not in there:
             run(connection, f"create index on {table} ({names(columns)})")
 
 
