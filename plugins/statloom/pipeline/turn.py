@@ -42,9 +42,10 @@ def taken(
     """Run one step while no other warehouse run is at work; gives a function that ends the run early.
 
     Another run is waited for during ``patience`` seconds (default: ``PATIENCE``), which ``say`` is told of;
-    then StatloomError is raised and nothing was changed. A run that stopped without a word is taken over after
-    ``BETWEEN_STEPS`` seconds. ``first``: the run begins with this step; ``last``: it ends with it. It ends with
-    any step that raises, too. Raises StatloomError also when another run has taken over a run in its middle.
+    then StatloomError is raised and nothing was changed. A run that stopped without a word is taken over
+    after ``BETWEEN_STEPS`` seconds. ``first``: the run begins with this step; ``last``: it ends with it. It
+    ends with any step that raises, too. Raises StatloomError also when another run has taken over a run in
+    its middle.
     """
     me = owner(run_id)
     _prepare(engine)
