@@ -45,7 +45,7 @@ _FIRST = settings_module.PROJECT / "tests" / "end_to_end"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests stay in one process of pytest-xdist; so do all of tests/end_to_end, which share a run."""
+    """A file's tests stay in one process of pytest-xdist; so do those of tests/end_to_end."""
     items.sort(key=lambda item: _FIRST not in item.path.parents)
     for item in items:
         together = _FIRST if _FIRST in item.path.parents else item.path
