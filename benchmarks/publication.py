@@ -58,6 +58,9 @@ NOTE = """
 Changed in place: the rows of a candidate that is kept are changed by UPDATE; triggers note their keys, and
 only these rows are compared. Made anew: the candidate is dropped and built again, as dbt does; every row is
 hashed and compared. Reads are timed at the client, with all rows fetched.
+
+In proportion to the change, but not yet within 5 % of a rebuild: about 65 µs a changed row at 5 million rows,
+half of it entries in four indexes, a third looking the row up in both tables.
 """
 
 
