@@ -44,6 +44,7 @@ _numbers = itertools.count(1)
 _FIRST = settings_module.PROJECT / "tests" / "end_to_end"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests stay in one process of pytest-xdist; so do those of tests/end_to_end."""
     items.sort(key=lambda item: _FIRST not in item.path.parents)
