@@ -17,7 +17,7 @@ run: setup  ## run the whole pipeline on the demo country and print where everyt
 
 test: setup  ## run all tests (TESTS=tests/places for a part)
 	@if command -v java >/dev/null; then $(SETUP) spark || echo "skipped: the tests with a Spark cluster" >&2; fi
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder $(TESTS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder $(TESTS)
 
 lint: setup  ## check style, contracts, generated files and docker-compose.yml
 	$(BIN)/ruff check .

@@ -44,13 +44,21 @@ _numbers = itertools.count(1)
 _FIRST = settings_module.PROJECT / "tests" / "end_to_end"
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests stay in one process of pytest-xdist; so do those of tests/end_to_end."""
     items.sort(key=lambda item: _FIRST not in item.path.parents)
-    for item in items:
-        together = _FIRST if _FIRST in item.path.parents else item.path
-        item.add_marker(pytest.mark.xdist_group(str(together)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """A file's tests stay in one process of pytest-xdist; so do those of tests/end_to_end."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return _FIRST.name if f"/{_FIRST.name}/" in file else file
+
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True)
