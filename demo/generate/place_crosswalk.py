@@ -15,20 +15,12 @@ import pandas as pd
 
 from demo.generate import place_overlay, place_raking
 from statloom import settings
+from statloom.places.gates import COLUMNS as SEED_COLUMNS
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
 CENSUS = PROJECT / "demo" / "deliveries" / "census_2011"
-COLUMNS = [
-    "from_place_id",
-    "to_place_id",
-    "basis",
-    "weight",
-    "weight_se",
-    "area_share",
-    "quality",
-    "note",
-]
+COLUMNS = list(SEED_COLUMNS["crosswalk"])
 BASES = ("area", "households", "population")
 DECIMALS = 9
 # Standard error of a weight w: this times sqrt(w (1 - w)), by how it was made. Calibrated on figures that

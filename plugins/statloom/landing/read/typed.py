@@ -7,14 +7,8 @@ from statloom.contracts.model import Column, Contract, Format
 from statloom.errors import DeliveryError
 from statloom.landing.read.cells import Cells
 from statloom.landing.read.result import ROW_NUMBER, Quarantined, Reading
+from statloom.microdata.vault.writing import ARROW_TYPES
 
-ARROW_TYPES = {
-    "text": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "date": pa.date32(),
-    "boolean": pa.bool_(),
-}
 _ARTICLE = {"integer": "an integer", "number": "a number", "date": "a date", "boolean": "true or false"}
 _SPACE = " \t\r\n\u00a0\u202f\ufeff"
 
