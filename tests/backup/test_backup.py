@@ -38,7 +38,7 @@ def warehouse(home, monkeypatch):
 
 def _households(here: Settings) -> dict[str, int]:
     with server.running(here), connection.engine().connect() as session:
-        return dict(session.execute(text("select place, n from marts.households")).tuples().all())
+        return dict(session.execute(text("select place, n from marts.households")).all())
 
 
 def _now(here: Settings) -> datetime:

@@ -11,20 +11,26 @@ COLUMNS = {"level": "level", "code": "code", "name": "name", "parent": "parent"}
 DATE = "2021-11-11"
 
 
-def listed(edit=None) -> pd.DataFrame:
-    """The federal list as the registry has it: level, code, name, parent's code; changed by ``edit``."""
+def listed_in(scheme: str) -> pd.DataFrame:
+    """The units of a scheme as the registry has them: level, code, name, parent's code, place id."""
     registry = places.load()
-    codes = registry.codes("NP-LOCAL-2017").merge(
+    codes = registry.codes(scheme).merge(
         registry.places[["position", "place_name", "parent_id"]], on="position"
     )
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "level": codes["place_level"],
             "code": codes["place_code"],
             "name": codes["place_name"],
             "parent": codes["parent_id"].str.rpartition(":")[2],
+            "id": codes["place_id"],
         }
     )
+
+
+def listed(edit=None) -> pd.DataFrame:
+    """The federal list as the registry has it: level, code, name, parent's code; changed by ``edit``."""
+    frame = listed_in("NP-LOCAL-2017").drop(columns="id")
     # Codes of provinces and districts of the list are other words than those of local units.
     frame = frame.set_index("code", drop=False)
     return frame if edit is None else edit(frame)
@@ -130,19 +136,7 @@ def test_the_order_of_the_list_does_not_matter():
 
 def census_list() -> pd.DataFrame:
     """The districts and villages of 2011, some 4,000 units, by place id."""
-    registry = places.load()
-    codes = registry.codes("NP-CENSUS-2011").merge(
-        registry.places[["position", "place_name", "parent_id"]], on="position"
-    )
-    frame = pd.DataFrame(
-        {
-            "level": codes["place_level"],
-            "code": codes["place_code"],
-            "name": codes["place_name"],
-            "parent": codes["parent_id"].str.rpartition(":")[2],
-            "id": codes["place_id"],
-        }
-    )
+    frame = listed_in("NP-CENSUS-2011")
     return frame[~frame["name"].str.startswith("Unnamed")].set_index("id", drop=False)
 
 

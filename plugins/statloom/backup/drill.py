@@ -5,7 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from statloom.landing.archive import Archive
 from statloom.settings import Settings
 from statloom.warehouse import connection, passwords, server
 
-_CHUNK = 1 << 20
 _CHECK = """
 select count(*), coalesce(sum(hashtextextended(checked::text, 0)::numeric), 0) from marts.{mart} as checked
 """
@@ -36,17 +35,18 @@ class Compared:
 
 @dataclass(frozen=True)
 class Drill:
-    """What a drill found, when the newest backup was brought back."""
+    """What a drill found, when the newest backup was brought back; ``error`` says why it was not."""
 
-    backup: str
-    recovered_to: datetime | None
-    publication_id: int
-    compared: list[Compared]
+    backup: str | None
+    recovered_to: datetime | None = None
+    publication_id: int | None = None
+    compared: list[Compared] = field(default_factory=list)
+    error: str | None = None
 
     @property
     def passed(self) -> bool:
         """Whether everything came back as it was."""
-        return bool(self.compared) and all(part.same for part in self.compared)
+        return self.error is None and bool(self.compared) and all(part.same for part in self.compared)
 
 
 def rehearse(settings: Settings) -> Drill:
@@ -67,10 +67,10 @@ def rehearse(settings: Settings) -> Drill:
             publication_id, compared = _compare(original, restored)
         compared.append(_deliveries(server.backup_folder(settings) / "archive"))
     except StatloomError as error:
-        _write(original, began, name, None, None, [], str(error))
+        _write(original, began, Drill(name, error=str(error)))
         raise
     drill = Drill(name, recovered_to, publication_id, compared)
-    _write(original, began, name, recovered_to, publication_id, compared, None)
+    _write(original, began, drill)
     return drill
 
 
@@ -137,15 +137,7 @@ def _deliveries(folder: Path) -> Compared:
     return Compared("deliveries", len(files), whole, whole == len(files))
 
 
-def _write(
-    engine: Engine,
-    began: datetime,
-    backup: str | None,
-    recovered_to: datetime | None,
-    publication_id: int | None,
-    compared: list[Compared],
-    error: str | None,
-) -> None:
+def _write(engine: Engine, began: datetime, drill: Drill) -> None:
     with engine.begin() as session:
         session.execute(
             text(
@@ -156,11 +148,11 @@ def _write(
             ),
             {
                 "began": began,
-                "backup": backup,
-                "recovered": recovered_to,
-                "publication": publication_id,
-                "compared": json.dumps([asdict(part) for part in compared]),
-                "passed": error is None and bool(compared) and all(part.same for part in compared),
-                "message": error,
+                "backup": drill.backup,
+                "recovered": drill.recovered_to,
+                "publication": drill.publication_id,
+                "compared": json.dumps([asdict(part) for part in drill.compared]),
+                "passed": drill.passed,
+                "message": drill.error,
             },
         )

@@ -1,5 +1,6 @@
 """Makes backups, and lists and thins those that are there."""
 
+import json
 import os
 import re
 import shutil
@@ -36,8 +37,9 @@ def make(settings: Settings, *, kept: int = KEPT) -> Backup:
     folder = server.backup_folder(settings)
     with processes.lock(settings.run / "backup.lock"):
         made = _dump(settings, folder) if server.external() else _base(settings, folder)
-        _copy_archive(settings, folder / "archive")
-        _copy_secrets(settings, folder / "secrets")
+        if "://" not in settings.archive:
+            copy_files(Path(settings.archive), folder / "archive")
+        copy_files(settings.secrets, folder / "secrets", renew=True)
         for old in backups(settings)[:-kept]:
             shutil.rmtree(old.path) if old.physical else old.path.unlink()
         _drop_old_log(settings, folder)
@@ -107,29 +109,18 @@ def _named(draft: Path, folder: Path, suffix: str, *, physical: bool) -> Backup:
     return Backup(path, datetime.strptime(path.stem, _FORM).replace(tzinfo=UTC), physical)
 
 
-def _copy_archive(settings: Settings, target: Path) -> None:
-    """Add the deliveries that are not there; a delivery's name is its sha256, so none is ever another."""
-    if "://" in settings.archive:
-        return
-    source = Path(settings.archive)
+def copy_files(source: Path, target: Path, *, renew: bool = False) -> None:
+    """Copy the files of ``source`` that ``target`` has not, with ``renew`` all; each appears only whole."""
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in source.rglob("*"):
         copy = target / path.relative_to(source)
-        if not path.is_file() or path.name.startswith(".") or copy.exists():
+        if not path.is_file() or path.name.startswith(".") or (copy.exists() and not renew):
             continue
         copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = copy.with_name(f".{copy.name}.part")
-        shutil.copy2(path, draft)
-        os.replace(draft, copy)
-
-
-def _copy_secrets(settings: Settings, target: Path) -> None:
-    target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target.chmod(0o700)
-    for path in settings.secrets.iterdir():
-        draft = target / f".{path.name}.part"
         draft.unlink(missing_ok=True)
         shutil.copy2(path, draft)
-        os.replace(draft, target / path.name)
+        os.replace(draft, copy)
 
 
 def _drop_old_log(settings: Settings, folder: Path) -> None:
@@ -137,13 +128,10 @@ def _drop_old_log(settings: Settings, folder: Path) -> None:
     oldest = next((backup for backup in backups(settings) if backup.physical), None)
     if oldest is None:
         return
-    # The manifest says at which part of the log the copy begins.
-    begins = re.search(
-        r'"Start-LSN":\s*"([0-9A-F]+)/([0-9A-F]+)"', (oldest.path / "backup_manifest").read_text()
-    )
-    timeline = re.search(r'"Timeline":\s*(\d+)', (oldest.path / "backup_manifest").read_text())
-    first = f"{int(timeline[1]):08X}{int(begins[1], 16):08X}{int(begins[2], 16) >> 24:08X}"
+    needed = json.loads((oldest.path / "backup_manifest").read_text())["WAL-Ranges"][0]
+    high, low = (int(half, 16) for half in needed["Start-LSN"].split("/"))
+    first = f"{high:08X}{low >> 24:08X}"
     for part in (folder / "wal").glob("*.gz"):
         # Only the number within the timeline says how old a part is; histories of timelines always stay.
-        if re.match(r"[0-9A-F]{24}", part.name) and part.name[8:24] < first[8:]:
+        if re.match(r"[0-9A-F]{24}", part.name) and part.name[8:24] < first:
             part.unlink()

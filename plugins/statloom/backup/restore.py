@@ -1,7 +1,6 @@
 """Brings the database back to a moment."""
 
 import shlex
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import psycopg
 
 from statloom import processes
-from statloom.backup.keep import Backup, backups
+from statloom.backup.keep import Backup, backups, copy_files
 from statloom.errors import StatloomError
 from statloom.settings import Settings
 from statloom.warehouse import passwords, roles, server, setup
@@ -42,7 +41,7 @@ def restore(settings: Settings, *, at: datetime | None = None, source: Path | No
         )
     folder = source or server.backup_folder(settings)
     chosen = _choose(folder, settings, at)
-    _put_back(folder / "secrets", settings.secrets)
+    copy_files(folder / "secrets", settings.secrets)
     former = server.replace_cluster(settings, lambda draft: _unpack(settings, chosen, draft))
     # What the lost server had not yet handed over may still lie in its own folder.
     last = former / "pg_wal" if former else None
@@ -52,7 +51,7 @@ def restore(settings: Settings, *, at: datetime | None = None, source: Path | No
         server.stop(settings)
         raise
     if "://" not in settings.archive:
-        _put_back(folder / "archive", Path(settings.archive))
+        copy_files(folder / "archive", Path(settings.archive))
     return Restored(chosen, recovered, former)
 
 
@@ -68,14 +67,7 @@ def restore_copy(settings: Settings, backup: Backup, wal: Path) -> datetime | No
             settings,
             "pg_restore",
             *("-h", running.host, "-p", running.port, "-U", server.ADMINISTRATOR, "-w", "-d", setup.DATABASE),
-            *(
-                "--clean",
-                "--if-exists",
-                "--no-privileges",
-                "--role",
-                roles.ENGINEER,
-                "--no-owner",
-            ),
+            *("--clean", "--if-exists", "--no-privileges", "--no-owner", "--role", roles.ENGINEER),
             password=passwords.of(settings, server.ADMINISTRATOR),
             # Opened by us: the dump need not be readable by the account of the cluster.
             reads=backup.path,
@@ -139,14 +131,3 @@ def _recover(
         server.stop(settings)
     known = [moment for moment in recovered if moment is not None]
     return known[-1] if known else None
-
-
-def _put_back(source: Path, target: Path) -> None:
-    """Copy what ``target`` has not; what it has stays as it is."""
-    if not source.exists():
-        return
-    for path in source.rglob("*"):
-        copy = target / path.relative_to(source)
-        if path.is_file() and not path.name.startswith(".") and not copy.exists():
-            copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            shutil.copy2(path, copy)

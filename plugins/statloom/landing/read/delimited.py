@@ -82,6 +82,15 @@ def _next_rows(first: int, count: int, broken: list[int]) -> pa.Array:
     return pa.array(numbers[~np.isin(numbers, broken)][:count])
 
 
+def _parsing(form: Format, hold_out) -> arrow_csv.ParseOptions:
+    return arrow_csv.ParseOptions(
+        delimiter=form.delimiter,
+        newlines_in_values=True,
+        ignore_empty_lines=False,
+        invalid_row_handler=hold_out,
+    )
+
+
 def _streamed(source: "_Utf8", form: Format, header: list[str], columns: list[str], hold_out, name: str):
     try:
         yield from arrow_csv.open_csv(
@@ -89,12 +98,7 @@ def _streamed(source: "_Utf8", form: Format, header: list[str], columns: list[st
             read_options=arrow_csv.ReadOptions(
                 use_threads=False, block_size=_BLOCK, column_names=header, skip_rows=form.header_row
             ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=form.delimiter,
-                newlines_in_values=True,
-                ignore_empty_lines=False,
-                invalid_row_handler=hold_out,
-            ),
+            parse_options=_parsing(form, hold_out),
             convert_options=arrow_csv.ConvertOptions(
                 column_types={column: pa.string() for column in header},
                 include_columns=columns,
@@ -190,12 +194,7 @@ def _parsed(text: Path, form: Format, header: list[str], name: str, personal: bo
                 column_names=header,
                 skip_rows=form.header_row,
             ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=form.delimiter,
-                newlines_in_values=True,
-                ignore_empty_lines=False,
-                invalid_row_handler=hold_out,
-            ),
+            parse_options=_parsing(form, hold_out),
             convert_options=arrow_csv.ConvertOptions(
                 column_types={column: pa.string() for column in header}, strings_can_be_null=False
             ),
