@@ -1,29 +1,16 @@
-"""Tidy CSV: UTF-8, comma, a header, an empty field for a missing value, lines ended by a line feed."""
+"""Tidy CSV: UTF-8, comma, a header, an empty field for a missing value, lines ended by a line feed.
+
+Formulas in texts are neutralised.
+"""
 
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from statloom.exports.formulas import neutralised
+
 MEDIA_TYPE = "text/csv"
-
-# A spreadsheet takes a text that begins so for a formula and runs it.
-_FORMULA = r"^([=+\-@\t\r])"
-
-
-def neutralised(table: pa.Table) -> pa.Table:
-    """Return ``table`` with an apostrophe before each text that a spreadsheet would run as a formula.
-
-    Numbers keep their signs: only text columns are touched.
-    """
-    for position, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            column = table.column(position)
-            if pc.any(pc.match_substring_regex(column, _FORMULA)).as_py():
-                safe = pc.replace_substring_regex(column, _FORMULA, r"'\1")
-                table = table.set_column(position, field, safe)
-    return table
 
 
 def write(table: pa.Table, path: Path, *, gzip_above: int | None = None) -> Path:
