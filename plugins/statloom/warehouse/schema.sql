@@ -191,6 +191,8 @@ create table if not exists quality.gate_run (
     warned integer not null,                  -- expectations of severity warn that were not met
     page text                                 -- address of the Great Expectations page, relative to the report
 );
+-- Parts (source × series × period) that it held back while the rest went on; 0: all of it passed, or none of it.
+alter table quality.gate_run add column if not exists parts_held_back integer not null default 0;
 
 create table if not exists quality.expectation_result (
     gate_run_id bigint not null references quality.gate_run on delete cascade,
@@ -211,6 +213,90 @@ create table if not exists quality.expectation_result (
     message text,
     primary key (gate_run_id, position)
 );
+
+-- What failed a gate and is not published, at the smallest whole that makes sense: source × series × period. One row
+-- for each expectation that it failed. In force while lifted_at is empty.
+create table if not exists quality.held_back (
+    held_back_id bigint generated always as identity primary key,
+    -- part: the rest of the delivery is published; delivery: the whole delivery is held back, and what was published
+    -- of the part before stands, as of an earlier delivery.
+    extent text not null check (extent in ('part', 'delivery')),
+    source_id text not null,
+    series_code text not null,
+    period text not null,                     -- SDMX time period
+    delivery_id bigint not null,
+    gate text not null check (gate in ('raw', 'marts')),
+    gate_run_id bigint references quality.gate_run on delete set null,
+    expectation_type text,                    -- null: the gate itself could not judge
+    expectation text not null,                -- its description
+    dimension text,
+    reason text not null,                     -- what was found, for a person
+    owner text,
+    rows bigint,                              -- rows at fault that feed the part: of the delivery, or of the mart
+    places bigint,                            -- places that they are of
+    since timestamptz not null default now(), -- the part is held back without a break since
+    held_back_at timestamptz not null default now(),
+    on_trial boolean not null default false,  -- marts: what it rests on has changed, the next judgement decides
+    rests_on text,                            -- marts: digest of the inputs that the part rests on
+    lifted_at timestamptz,
+    lifted_by text                            -- what ended it, for a person
+);
+create index if not exists held_back_part on quality.held_back (source_id, series_code, period);
+
+comment on table quality.held_back is
+    'Parts (source, series, period) that failed a gate, one row for each expectation; in force while not lifted.';
+
+-- The figures of the parts in force as they were last published with a value.
+create table if not exists publication.last_good_value (
+    mart text not null,
+    observation_key uuid not null,
+    source_id text not null,
+    series_code text not null,
+    period text not null,
+    place_id text not null,
+    value numeric not null,
+    publication_id integer not null,          -- the last that showed this value
+    delivery_id bigint,                       -- that it was made from; null: not recorded
+    content jsonb not null,                   -- the whole row of the mart
+    primary key (mart, observation_key)
+);
+
+create or replace view quality.held_back_now as
+select
+    part.*,
+    coalesce(good.figures, 0) as last_good_figures,
+    good.places as last_good_places,
+    good.publication_id as last_good_publication,
+    good.delivery_id as last_good_delivery
+from (
+    select
+        extent, source_id, series_code, period, delivery_id,
+        string_agg(distinct gate, ', ' order by gate) as gates,
+        max(gate_run_id) as gate_run_id,
+        count(*) as expectations,
+        string_agg(distinct expectation, '; ' order by expectation) as expectation,
+        string_agg(distinct dimension, ', ' order by dimension) as dimensions,
+        string_agg(distinct reason, '; ' order by reason) as reason,
+        string_agg(distinct owner, ', ' order by owner) as owner,
+        max(rows) as rows,
+        max(places) as places,
+        min(since) as since,
+        max(held_back_at) as held_back_at
+    from quality.held_back
+    where lifted_at is null
+    group by extent, source_id, series_code, period, delivery_id
+) as part
+left join (
+    select
+        source_id, series_code, period, count(*) as figures, count(distinct place_id) as places,
+        max(publication_id) as publication_id, max(delivery_id) as delivery_id
+    from publication.last_good_value
+    where mart = 'observation'
+    group by source_id, series_code, period
+) as good on good.source_id = part.source_id and good.series_code = part.series_code and good.period = part.period;
+
+comment on view quality.held_back_now is
+    'Parts that are held back now, one row a part and delivery, with reason, owner, rows at fault and last good figures.';
 
 -- One row a publication. Its rows in published.* are invisible until the pointer names it.
 create table if not exists publication.publication (
