@@ -30,5 +30,11 @@ if "scheduler" in sys.argv and os.environ.get("STATLOOM_PRELOAD", "1") != "0":
     for _name in PRELOADED:
         importlib.import_module(_name)
 
+if "scheduler" in sys.argv:
+    from statloom import processes
+
+    # The next task of a run comes by this process: statloom.pipeline.turn.
+    os.environ["STATLOOM_KEEPER"] = processes.identity(os.getpid()) or ""
+
 # Airflow takes every public name of this module for a setting of its own.
 __all__ = []

@@ -36,6 +36,33 @@ def alive(pid: int) -> bool:
     return True
 
 
+def place() -> str | None:
+    """Return a name for the set of processes that this one can see: of one boot and one container.
+
+    None where the system does not tell (no ``/proc``).
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return None
+
+
+def identity(pid: int) -> str | None:
+    """Return a name of process ``pid`` that no later process of the same number has; None where not known."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return f"{pid} {fields[19]}"
+    except (OSError, IndexError):
+        return None
+
+
+def is_identity(name: str) -> bool:
+    """Say whether the process that ``identity`` named so still runs; in the same ``place`` only."""
+    pid = name.partition(" ")[0]
+    return pid.isdigit() and alive(int(pid)) and identity(int(pid)) == name
+
+
 def command_line(pid: int) -> str:
     """Return the command line of ``pid``, its words separated by blanks; empty without such a process."""
     file = Path(f"/proc/{pid}/cmdline")

@@ -28,7 +28,7 @@ def execute(arguments: argparse.Namespace) -> int:
     os.environ["STATLOOM_BY_THE_CLOCK"] = "no"
     progress = Progress(sys.stdout)
     with stack.alone(here, progress.say), stack.running(here, progress.say) as parts:
-        run.prepare()
+        run.prepare(progress.say)
         progress.say("contracts registered; places and frameworks in the warehouse")
         outcome = run.run(parts.client, progress)
         progress.say("all succeeded" if outcome.succeeded else f"FAILED: {', '.join(outcome.failed)}")

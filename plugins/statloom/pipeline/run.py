@@ -1,5 +1,6 @@
 """The main job: every source ingested, harmonised, gated, published, released, reported, by Airflow."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -7,6 +8,7 @@ from sqlalchemy import text
 
 from statloom import contracts
 from statloom.errors import StatloomError
+from statloom.pipeline import turn
 from statloom.pipeline.progress import Progress
 from statloom.pipeline.watch import Watch
 from statloom.services.airflow import AirflowClient
@@ -80,14 +82,16 @@ def run(client: AirflowClient, progress: Progress) -> Outcome:
     )
 
 
-def prepare() -> None:
+def prepare(say: Callable[[str], None] = print) -> None:
     """Make the warehouse ready for its first deliveries: a raw table for each contract, places, frameworks.
 
-    A contract that is not valid is left out: its DAG says what is wrong with it.
-    Raises StatloomError when the seeds do not pass their tests.
+    A contract that is not valid is left out: its DAG says what is wrong with it. A warehouse run that is at
+    work is waited for, which ``say`` is told of. Raises StatloomError when it does not end, and when the
+    seeds do not pass their tests.
     """
-    contracts.register(engine(), contracts.load_all(broken=[]).values())
-    transform.run_stage("reference")
+    with turn.taken(engine(), None, first=True, last=True, say=say):
+        contracts.register(engine(), contracts.load_all(broken=[]).values())
+        transform.run_stage("reference")
 
 
 def _scalar(query: str, **parameters: object) -> int | None:

@@ -1,9 +1,10 @@
 """The steps of the `warehouse` DAG: from accepted deliveries to published marts."""
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from statloom import contracts, landing, lineage, publication
-from statloom.errors import GateError
+from statloom.errors import GateError, StatloomError
 from statloom.pipeline import inputs as built_from
 from statloom.pipeline import turn
 from statloom.quality import gates
@@ -77,3 +78,11 @@ def publish(inputs: str, *, run_id: str | None) -> int | None:
         lineage.record_revisions(warehouse)
     print(f"publication {published.publication_id}, {'new' if published.changed else 'unchanged'}")
     return published.publication_id if published.changed else None
+
+
+def settle(*, run_id: str | None) -> None:
+    """Let the next warehouse run begin at once, however this one ended."""
+    try:
+        turn.give_up(engine(), run_id)
+    except (StatloomError, SQLAlchemyError) as error:
+        print(f"the turn of {run_id} was not given up: {str(error).splitlines()[0]}")

@@ -388,6 +388,13 @@ create table if not exists publication.warehouse_run (
     seen_at timestamptz,
     overtaken text                            -- the run that stopped without a word, and that owner took over from
 );
+-- By which others see whether it lives: where its processes are, the one that brings its next step, that of the step at
+-- work (null: between two steps), and the name of its database sessions.
+alter table publication.warehouse_run
+    add column if not exists place text,
+    add column if not exists keeper text,
+    add column if not exists step text,
+    add column if not exists sessions text;
 insert into publication.warehouse_run default values on conflict do nothing;
 
 -- What each publication changed, figure by figure, and why. The first publication of a mart is not copied here: its
