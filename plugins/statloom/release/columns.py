@@ -81,12 +81,18 @@ DATASET = {
     "title": "text",
     "title_ne": "text",
     "definition": "text",
+    "definition_ne": "text",
     "approximation": "text",
     "unit": "text",
     "unit_title": "text",
+    "unit_title_ne": "text",
+    "unit_multiplier": "integer",
+    "measure_type": "text",
     "numerator_definition": "text",
     "denominator_definition": "text",
     "direction": "text",
+    "breakdowns": "text",
+    "custodian": "text",
     "sources": "text",
     "custodians": "text",
     "licences": "text",
@@ -94,10 +100,17 @@ DATASET = {
     "period_start": "text",
     "period_end": "text",
     "place_levels": "text",
+    "frequencies": "text",
     "cells": "bigint",
     "cells_suppressed": "bigint",
     "cells_recoverable": "bigint",
 }
+
+# SDMX frequency of a column ``period``, in the SQL of PostgreSQL and DuckDB alike.
+FREQUENCY = (
+    "case when period like '%-Q%' then 'Q' when period like '%-S%' then 'S' when period like '%-W%' then 'W' "
+    "when length(period) = 4 then 'A' when length(period) = 7 then 'M' else 'D' end"
+)
 
 # Columns of marts.place that go out where it has them; parent_code is looked up.
 PLACE = {

@@ -11,6 +11,7 @@ create table if not exists release.candidate (
     run_id text,
     prepared_at timestamptz not null default now()
 );
+alter table release.candidate add column if not exists metadata jsonb not null default '{}';
 
 -- The cells of the newest release, as they stand in its files.
 create table if not exists release.cell (

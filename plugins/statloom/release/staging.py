@@ -12,8 +12,9 @@ from statloom import disclosure
 from statloom.errors import StatloomError
 from statloom.publication import shapes
 from statloom.publication.sql import literal, names, run
+from statloom.release import metadata
 from statloom.release.about import texts
-from statloom.release.columns import CELL, DATASET, DIMENSIONS, MEASURES, prepare_schema
+from statloom.release.columns import CELL, DATASET, DIMENSIONS, FREQUENCY, MEASURES, prepare_schema
 
 UNRELIABLE = "not published: too unreliable, by the quality bands of its framework"
 PACKAGES = ("release", "exports", "disclosure")
@@ -34,21 +35,23 @@ def prepare(engine: Engine, *, run_id: str | None) -> None:
         marts = shapes.read(connection, "marts", "v")
         publication_id = _publication(connection, marts)
         sources = _sources(connection)
+        said = metadata.read(connection)
         _cells(connection)
         _leave_out(connection)
         _datasets(connection, marts["indicator"].columns)
         connection.execute(
             text(
-                "insert into release.candidate (publication_id, inputs_sha256, sources, run_id) "
-                "values (:publication_id, :inputs, cast(:sources as jsonb), :run_id) "
+                "insert into release.candidate (publication_id, inputs_sha256, sources, metadata, run_id) "
+                "values (:publication_id, :inputs, cast(:sources as jsonb), cast(:metadata as jsonb), :run_id) "
                 "on conflict (only_row) do update set publication_id = excluded.publication_id, "
                 "inputs_sha256 = excluded.inputs_sha256, sources = excluded.sources, "
-                "run_id = excluded.run_id, prepared_at = now()"
+                "metadata = excluded.metadata, run_id = excluded.run_id, prepared_at = now()"
             ),
             {
                 "publication_id": publication_id,
-                "inputs": _fingerprint(publication_id, sources),
+                "inputs": _fingerprint(publication_id, sources, said),
                 "sources": json.dumps(sources),
+                "metadata": json.dumps(said),
                 "run_id": run_id,
             },
         )
@@ -90,6 +93,8 @@ def _sources(connection: Connection) -> dict[str, dict]:
     return {
         source_id: {
             "title": (contract["title"] if isinstance(contract["title"], str) else contract["title"]["en"]),
+            "title_ne": None if isinstance(contract["title"], str) else contract["title"].get("ne"),
+            "kind": contract.get("kind") or "",
             "custodian": contract["custodian"],
             "licence": contract["licence"],
             "provenance": contract.get("provenance") or "",
@@ -195,7 +200,7 @@ def _leaks() -> str:
 
 def _datasets(connection: Connection, indicator: dict[str, str]) -> None:
     described = {
-        name: f"i.{name}" if name in indicator else "null::text"
+        name: f"i.{name}" if name in indicator else f"null::{DATASET[name]}"
         for name in list(DATASET)[list(DATASET).index("title") : list(DATASET).index("sources")]
     }
     columns = {
@@ -220,17 +225,18 @@ def _datasets(connection: Connection, indicator: dict[str, str]) -> None:
         parts as materialized (
             select series_code, source_id, place_level, min(indicator_code) as indicator_code,
                 min(goal) as goal, min(unit) as unit, min(period_start) as period_start,
-                max(period_end) as period_end,
+                max(period_end) as period_end, {FREQUENCY} as frequency,
                 count(*) as cells, count(*) filter (where suppressed) as cells_suppressed,
                 count(l.observation_key) as cells_recoverable
             from release.candidate_cell
             left join leaks l on l.observation_key = candidate_cell.observation_key::text
-            group by series_code, source_id, place_level
+            group by series_code, source_id, place_level, frequency
         ),
         c as (
             select series_code, min(indicator_code) as indicator_code, min(goal) as goal, min(unit) as unit,
                 string_agg(distinct source_id, ', ') as sources, min(period_start)::text as period_start,
                 max(period_end)::text as period_end, string_agg(distinct place_level, ', ') as place_levels,
+                string_agg(distinct frequency, ', ') as frequencies,
                 sum(cells) as cells, sum(cells_suppressed) as cells_suppressed,
                 sum(cells_recoverable) as cells_recoverable,
                 string_agg(distinct custodian, ', ') as custodians,
@@ -249,7 +255,7 @@ def _datasets(connection: Connection, indicator: dict[str, str]) -> None:
     run(connection, f"alter table release.candidate_dataset add primary key ({names(['series_code'])})")
 
 
-def _fingerprint(publication_id: int, sources: dict[str, dict]) -> str:
+def _fingerprint(publication_id: int, sources: dict[str, dict], said: dict) -> str:
     """Return the checksum of all that a release's files depend on."""
     code = hashlib.sha256()
     home = Path(__file__).parents[1]
@@ -259,6 +265,7 @@ def _fingerprint(publication_id: int, sources: dict[str, dict]) -> str:
     inputs = {
         "publication": publication_id,
         "sources": sources,
+        "metadata": said,
         "texts": texts(),
         "code": code.hexdigest(),
     }

@@ -12,11 +12,11 @@ from sqlalchemy.exc import OperationalError
 from statloom import settings
 from statloom.errors import GateError, StatloomError
 from statloom.exports import catalogue, checksums, csv, data_package, pages, parquet
-from statloom.exports.model import About, Dataset, Source, Table, fields_of
+from statloom.exports.model import About, Dataset, Metadata, Source, Table, fields_of
 from statloom.publication import shapes
 from statloom.publication.lock import alone
 from statloom.publication.sql import literal, names, run
-from statloom.release import folder, frames
+from statloom.release import folder, frames, metadata
 from statloom.release.about import texts
 from statloom.release.columns import CELL, DATASET, DIMENSIONS, PLACE, prepare_schema
 
@@ -66,13 +66,13 @@ def _write(connection: Connection, open_data: Path, run_id: str | None) -> Relea
         prepare_schema(connection)
     _recover(connection, open_data)
     with connection.begin():
-        publication_id, inputs, sources = _prepared(connection, run_id)
+        publication_id, inputs, sources, said = _prepared(connection, run_id)
         newest = _newest(connection)
     if newest and newest.inputs_sha256 == inputs:
         return Release(newest.release_id, False, open_data / str(newest.release_id))
     release_id = _begin(connection, open_data, publication_id, inputs)
     with connection.begin():
-        about = _about(connection, release_id, publication_id)
+        about = _about(connection, release_id, publication_id, said)
         manifest = _files(connection, open_data, about, sources)
         _rows(connection, release_id, manifest)
     final = folder.appear(open_data, release_id)
@@ -110,9 +110,9 @@ def _recover(connection: Connection, open_data: Path) -> None:
         folder.point_latest(open_data, newest.release_id)
 
 
-def _prepared(connection: Connection, run_id: str | None) -> tuple[int, str, dict[str, Source]]:
+def _prepared(connection: Connection, run_id: str | None) -> tuple[int, str, dict[str, Source], Metadata]:
     candidate = run(
-        connection, "select publication_id, inputs_sha256, sources from release.candidate"
+        connection, "select publication_id, inputs_sha256, sources, metadata from release.candidate"
     ).one_or_none()
     if candidate is None:
         raise StatloomError("no release is prepared; prepare one first")
@@ -136,12 +136,13 @@ def _prepared(connection: Connection, run_id: str | None) -> tuple[int, str, dic
             f"left-out cells can be computed from published totals and their neighbours: {listed}; "
             "nothing is released. Leave out a second cell of each sum, or use coarser categories"
         )
-    fields = ("title", "custodian", "licence", "provenance", "synthetic")
+    fields = ("title", "title_ne", "kind", "custodian", "licence", "provenance", "synthetic")
     sources = {
         source_id: Source(source_id, **{field: said[field] for field in fields})
         for source_id, said in candidate.sources.items()
     }
-    return candidate.publication_id, candidate.inputs_sha256, sources
+    said = metadata.build(candidate.metadata)
+    return candidate.publication_id, candidate.inputs_sha256, sources, said
 
 
 def _begin(connection: Connection, open_data: Path, publication_id: int, inputs: str) -> int:
@@ -164,19 +165,23 @@ def _begin(connection: Connection, open_data: Path, publication_id: int, inputs:
     return release_id
 
 
-def _about(connection: Connection, release_id: int, publication_id: int) -> About:
+def _about(connection: Connection, release_id: int, publication_id: int, said: Metadata) -> About:
     issued = run(
         connection,
         "select (created_at at time zone 'UTC')::date from release.release "
         f"where release_id = {release_id:d}",
     ).scalar_one()
-    return About(release_id, publication_id, issued, **texts())
+    return About(release_id, publication_id, issued, metadata=said, **texts())
 
 
 def _files(connection: Connection, open_data: Path, about: About, sources: dict[str, Source]) -> str:
     """Write all files of the release and return the checksum of its list of checksums."""
     here = folder.start(open_data, about.release_id)
-    tables = [_places(connection, here), _series(connection, here), *_datasets(connection, here, sources)]
+    tables = [
+        _places(connection, here),
+        _series(connection, here),
+        *_datasets(connection, here, sources, about.metadata),
+    ]
     data_package.write(here, about, tables)
     catalogue.write(here, about, tables)
     pages.write(here, about, tables)
@@ -184,7 +189,9 @@ def _files(connection: Connection, open_data: Path, about: About, sources: dict[
     return checksums.write(here, known)
 
 
-def _datasets(connection: Connection, here: Path, sources: dict[str, Source]) -> Iterator[Table]:
+def _datasets(
+    connection: Connection, here: Path, sources: dict[str, Source], said: Metadata
+) -> Iterator[Table]:
     descriptions = shapes.read(connection, "marts", "v")["observation"].column_comments
     descriptions = {"preferred": "True for the figure to use where several sources give one."} | descriptions
     # In the C collation, so that files do not depend on the server's language.
@@ -213,9 +220,27 @@ def _datasets(connection: Connection, here: Path, sources: dict[str, Source]) ->
             place_levels=tuple(row["place_levels"].split(", ")),
             cells=row["cells"],
             cells_suppressed=row["cells_suppressed"],
+            definition=row["definition"] or "",
+            definition_ne=row["definition_ne"],
+            approximation=row["approximation"] or "",
+            unit_code=row["unit"] or "",
+            unit_ne=row["unit_title_ne"],
+            unit_multiplier=row["unit_multiplier"] or 0,
+            measure_type=row["measure_type"] or "",
+            numerator=row["numerator_definition"] or "",
+            denominator=row["denominator_definition"] or "",
+            direction=row["direction"] or "",
+            custodian=row["custodian"] or "",
+            breakdowns=tuple((row["breakdowns"] or "").lower().split()),
+            frequencies=tuple(row["frequencies"].split(", ")),
+            indicator=said.indicators.get(row["indicator_code"]),
         )
         fields = fields_of(
-            frame.schema, descriptions, ("observation_key", "series_code", "place_id", "period")
+            frame.schema,
+            descriptions,
+            ("observation_key", "series_code", "place_id", "period"),
+            said.columns,
+            dict.fromkeys(("value", "se", "ci_low", "ci_high", "geo_se"), dataset.unit),
         )
         plain = here / "data" / f"{dataset.code}.csv"
         written = csv.write(frame, plain, gzip_above=GZIP_ABOVE)
@@ -231,6 +256,7 @@ def _datasets(connection: Connection, here: Path, sources: dict[str, Source]) ->
             references=(("place_id", "places", "place_id"), ("series_code", "series", "series_code")),
             dataset=dataset,
             parquet=checksums.describe(here, columnar, parquet.MEDIA_TYPE),
+            title_ne=dataset.title_ne,
         )
 
 
