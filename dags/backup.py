@@ -2,6 +2,7 @@
 
 from airflow.sdk import DAG, task
 
+import failures
 import schedules
 
 with DAG(
@@ -13,6 +14,7 @@ with DAG(
     is_paused_upon_creation=False,
     tags=["safety"],
     doc_md=__doc__,
+    **failures.TOLD,
 ):
 
     @task

@@ -10,6 +10,7 @@ from pathlib import Path
 from airflow.sdk import DAG, get_parsing_context, task
 
 import assets
+import failures
 import on_spark
 import schedules
 from statloom import contracts
@@ -36,6 +37,7 @@ def ingest_dag(source: str, file: Path) -> DAG:
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
+        **failures.TOLD,
         **about,
     ) as dag:
 
@@ -43,7 +45,7 @@ def ingest_dag(source: str, file: Path) -> DAG:
         def fetch(run_id: str | None = None) -> int | None:
             from statloom.pipeline import ingest
 
-            return ingest.fetch(source, run_id=run_id)
+            return ingest.fetch(source, run_id=run_id, lookup=failures.connection)
 
         @task
         def load(delivery_id: int) -> int:

@@ -3,6 +3,7 @@
 from airflow.sdk import DAG, AssetAny, task
 
 import assets
+import failures
 
 with DAG(
     dag_id="quality_report",
@@ -13,6 +14,7 @@ with DAG(
     is_paused_upon_creation=False,
     tags=["quality"],
     doc_md=__doc__,
+    **failures.TOLD,
 ):
 
     @task

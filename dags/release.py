@@ -6,6 +6,7 @@ Runs when the marts have a new publication.
 from airflow.sdk import DAG, task
 
 import assets
+import failures
 
 with DAG(
     dag_id="release",
@@ -16,6 +17,7 @@ with DAG(
     is_paused_upon_creation=False,
     tags=["release"],
     doc_md=__doc__,
+    **failures.TOLD,
 ):
 
     @task

@@ -8,6 +8,7 @@ from airflow.sdk import DAG, AssetAll, AssetOrTimeSchedule, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 import assets
+import failures
 import schedules
 from statloom import contracts
 
@@ -23,6 +24,7 @@ with DAG(
     is_paused_upon_creation=False,
     tags=["warehouse"],
     doc_md=__doc__,
+    **failures.TOLD,
 ):
 
     @task.short_circuit(ignore_downstream_trigger_rules=False)
@@ -53,8 +55,11 @@ with DAG(
         return publication_id
 
     @task(outlets=[assets.WAREHOUSE_SETTLED])
-    def settled() -> None:
+    def settled(run_id: str | None = None) -> None:
         """Say that the warehouse has been looked at, whatever came of it."""
+        from statloom.pipeline import warehouse
+
+        warehouse.settle(run_id=run_id)
 
     inputs = changes()
     before = inputs

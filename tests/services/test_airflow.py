@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -11,21 +12,25 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 import requests
+from cryptography.fernet import Fernet
 
-from statloom import processes
+from statloom import contracts, processes
 from statloom.errors import StatloomError
 from statloom.services import airflow
 from statloom.services.airflow_environment import NO_TELEMETRY, state_file
 from statloom.settings import PROJECT, Settings
 from statloom.warehouse import server, setup
+from tests.services import receivers
 
 pytestmark = [pytest.mark.airflow, pytest.mark.database]
 
 DAGS = """
 import os, sys, time
 from airflow.sdk import DAG, Asset, task
+from statloom.errors import GateError
 
 first, second = Asset("statloom://first"), Asset("statloom://second")
 
@@ -43,6 +48,21 @@ def environment():
 def make(): print("made by a task")
 def endless(): time.sleep(600)
 
+import failures
+
+def held(): raise GateError("toilet.csv: total is below 0; postgresql://u:planted-secret@host/db")
+def killed(): os.kill(os.getpid(), 9)
+def connected(): return failures.connection("ministry").count("planted-secret")
+
+def fails(dag_id, function):
+    with DAG(dag_id, schedule=None, catchup=False, **failures.TOLD) as dag:
+        # As in the pipeline: a teardown that succeeds does not hide the failure.
+        task(task_id=function.__name__)(function)() >> task(task_id="settled")(make)().as_teardown()
+    return dag
+
+held_back = fails("ingest__census_2011_toilet", held)
+was_killed = fails("was_killed", killed)
+connects = one_task("connects", connected)
 makes_first = one_task("makes_first", make, outlets=[first])
 makes_second = one_task("makes_second", make, outlets=[second])
 after_both = one_task("after_both", make, schedule=first & second)
@@ -55,11 +75,28 @@ tells = one_task("tells", environment)
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory):
+def posted():
+    with receivers.http() as kept:
+        yield kept
+
+
+@pytest.fixture(scope="module")
+def mailed():
+    with receivers.smtp() as kept:
+        yield kept
+
+
+@pytest.fixture(scope="module")
+def here(posted, mailed):
     folder = Path(tempfile.mkdtemp(prefix="statloom-test-"))
     folder.chmod(0o711)
-    for name in ("dags", "plugins"):
-        (folder / name).mkdir()
+    for name in ("dags/sources", "plugins"):
+        (folder / name).mkdir(parents=True)
+    (folder / "dags" / "failures.py").symlink_to(PROJECT / "dags" / "failures.py")
+    contract = contracts.contract_files()["census_2011_toilet"]
+    for file in (contract, contract.with_name("_collection.yml")):
+        if file.exists():
+            shutil.copy(file, folder / "dags" / "sources")
     (folder / "config").symlink_to(PROJECT / "config")
     (folder / "dags" / "small.py").write_text(DAGS)
     settings = Settings(project=folder, home=folder / ".statloom")
@@ -67,6 +104,9 @@ def here(tmp_path_factory):
     patch.delenv("STATLOOM_DATABASE_URL", raising=False)
     patch.setenv("AIRFLOW__CORE__DAGS_FOLDER", "/of/another/airflow")
     patch.setenv("STATLOOM_HOME", str(settings.home))
+    patch.setenv("STATLOOM_NOTIFY_WEBHOOK", posted.address)
+    patch.setenv("STATLOOM_NOTIFY_EMAIL", "night@statloom.example")
+    patch.setenv("STATLOOM_SMTP", mailed.address)
     patch.setenv("STATLOOM_OPENLINEAGE", str(folder / "lineage" / "events.jsonl"))
     server.ensure_running(settings, options={"fsync": "off"})
     setup.prepare(settings)
@@ -86,7 +126,8 @@ def here(tmp_path_factory):
 @pytest.fixture(scope="module")
 def client(here):
     client = airflow.client(here)
-    client.wait_for_dags(["makes_first", "makes_second", "after_both", "endless", "tells"], timeout=60)
+    dags = ["makes_first", "makes_second", "after_both", "endless", "tells", "connects", "was_killed"]
+    client.wait_for_dags([*dags, "ingest__census_2011_toilet"], timeout=60)
     return client
 
 
@@ -155,6 +196,77 @@ def test_openlineage_events_are_in_the_file(here, client):
     wanted = {(job, kind) for job in ("makes_first", "makes_first.make") for kind in ("START", "COMPLETE")}
     assert processes.wait_until(lambda: wanted <= seen(), seconds=60, pause=0.5), seen()
     assert "print(" not in file.read_text()
+
+
+def test_a_failing_dag_tells_once_with_its_reason(client, posted, mailed):
+    """The task that failed says why; Airflow's own call for the DAG comes after it and says nothing more."""
+    dag = "ingest__census_2011_toilet"
+    run_id = client.trigger(dag)
+    lost = client.trigger("was_killed")
+    assert finished(client, dag, run_id) == "failed"
+    assert states(client, dag, run_id) == {"held": "failed", "settled": "success"}
+    (message,) = posted.about(dag)
+    assert message["kind"] == "held_back"
+    assert message["reason"] == "toilet.csv: total is below 0; postgresql://u:***@host/db"
+    assert (message["run"], message["task"]) == (run_id, "held")
+    assert (message["source"], message["owner"]) == ("census_2011_toilet", "census@statloom.example")
+    assert message["link"].startswith(f"{client.url}/dags/{dag}/runs/")
+    assert mailed.mails[0]["To"] == "night@statloom.example, census@statloom.example"
+    assert "people told of the failure: webhook: sent, email: sent" in client.task_log(dag, run_id, "held")
+
+    # A task that was killed cannot tell: Airflow calls for the DAG, later.
+    assert finished(client, "was_killed", lost) == "failed"
+    assert processes.wait_until(lambda: posted.about("was_killed"), seconds=60, pause=0.2)
+    (message,) = posted.about("was_killed")
+    assert (message["kind"], message["run"]) == ("failed", lost)
+    assert len(posted.about(dag)) == 1
+
+
+def test_connections_are_encrypted_and_reach_a_task(here, client):
+    client.post(
+        "connections",
+        {
+            "connection_id": "ministry",
+            "conn_type": "postgres",
+            "host": "h",
+            "login": "reader",
+            "password": "planted-secret",
+            "extra": json.dumps({"token": "planted-secret"}),
+        },
+    )
+    with psycopg.connect(setup.airflow_url(here)) as connection:
+        query = "select password, extra, is_encrypted, is_extra_encrypted, connection::text from connection"
+        password, extra, *encrypted, row = connection.execute(query).fetchone()
+    key = json.loads((here.secrets / "airflow_keys.json").read_text())["fernet_key"]
+    assert encrypted == [True, True]
+    assert "planted-secret" not in row
+    assert Fernet(key).decrypt(password.encode()).decode() == "planted-secret"
+    assert "planted-secret" in Fernet(key).decrypt(extra.encode()).decode()
+    assert client.get("connections/ministry")["password"] == "***"
+    run_id = client.trigger("connects")
+    assert finished(client, "connects", run_id) == "success"
+    path = f"dags/connects/dagRuns/{run_id}/taskInstances/connected/xcomEntries/return_value"
+    assert int(client.get(path)["value"]) == 2
+
+
+def test_nothing_is_answered_without_a_login(here):
+    """Every address that Airflow's API has, and its pages."""
+    url = airflow.current(here).url
+    known = requests.get(f"{url}/openapi.json", timeout=30)
+    paths = known.json()["paths"] if known.ok else {}
+    open_to_all = {"/api/v2/monitor/health", "/api/v2/version", "/api/v2/auth/login", "/api/v2/auth/logout"}
+    answers = {}
+    with requests.Session() as session:
+        for path, methods in paths.items():
+            asked = re.sub(r"\{[^}]*\}", "x", path)
+            for method in ("get", "post", "delete", "patch"):
+                if method in methods and path not in open_to_all:
+                    answer = session.request(method, url + asked, timeout=10, allow_redirects=False)
+                    answers[f"{method} {path}"] = answer.status_code
+        assert len(answers) > 80
+        assert {path: code for path, code in answers.items() if code not in (401, 403)} == {}
+        for path in ("/ui/dags", "/ui/config", "/execution/variables/x", "/execution/connections/ministry"):
+            assert session.get(url + path, timeout=10).status_code in (401, 403), path
 
 
 def test_secrets(here):
