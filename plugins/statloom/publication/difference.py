@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from statloom.publication.shapes import Shape
+from statloom.publication import supplements
+from statloom.publication.shapes import HASH, Shape
 from statloom.publication.sql import literal, names, quote, run
-
-HASH = "_row_hash"
 
 # Types without a hash function in PostgreSQL: they are compared by their text.
 _UNHASHABLE = {
@@ -94,13 +93,13 @@ def find(connection: Connection, mart: str, shape: Shape) -> Change:
         connection,
         f"""
         create temporary table difference on commit drop as
-        select c.address as new_row, p.address as old_row, c.row_hash
+        select c.address as new_row, p.old_table, p.address as old_row, c.row_hash
         from (
             select ctid as address, {keys}, {hash_expression(shape, "c")} as row_hash
             from candidate.{quote(mart)} c
         ) c
         full join (
-            select ctid as address, {keys}, {HASH} as row_hash
+            select tableoid as old_table, ctid as address, {keys}, {HASH} as row_hash
             from published.{quote(mart)}
             where published_to is null
         ) p using ({keys})
@@ -132,14 +131,14 @@ def find_noted(connection: Connection, mart: str, shape: Shape) -> Change:
         connection,
         f"""
         create temporary table difference on commit drop as
-        select c.address as new_row, p.address as old_row, c.row_hash
+        select c.address as new_row, p.old_table, p.address as old_row, c.row_hash
         from (select {keys} from noted_key order by {keys}) k
         left join lateral (
             select ctid as address, {hash_expression(shape, "c")} as row_hash
             from candidate.{quote(mart)} c where {same("c")}
         ) c on true
         left join lateral (
-            select ctid as address, {HASH} as row_hash
+            select tableoid as old_table, ctid as address, {HASH} as row_hash
             from published.{quote(mart)} p where published_to is null and {same("p")}
         ) p on true
         where c.row_hash is distinct from p.row_hash
@@ -170,20 +169,28 @@ def _count(connection: Connection, mart: str) -> Change:
     return Change(mart, *counts)
 
 
-def write(connection: Connection, mart: str, shape: Shape, publication_id: int) -> None:
-    """Close the rows found by ``find`` and insert their new versions under ``publication_id``."""
+def write(connection: Connection, mart: str, shape: Shape, publication_id: int, order: list[str]) -> None:
+    """Close the rows found by ``find`` and insert their new versions under ``publication_id``.
+
+    ``order``: columns by which the new versions shall lie on the disk.
+    """
     run(connection, "analyze difference")
+    for table in supplements.names(connection, mart):
+        run(
+            connection,
+            f"update only published.{quote(table)} p set published_to = {publication_id:d} "
+            "from (select old_row from difference "
+            f"where old_table = {literal(f'published.{quote(table)}')}::regclass order by old_row) d "
+            "where p.ctid = d.old_row",
+        )
+    into = supplements.latest(connection, mart, shape)
     run(
         connection,
-        f"update published.{quote(mart)} p set published_to = {publication_id:d} "
-        f"from (select * from difference order by old_row) d where p.ctid = d.old_row",
-    )
-    run(
-        connection,
-        f"insert into published.{quote(mart)} ({HASH}, published_from, {names(shape.columns)}) "
+        f"insert into published.{quote(into)} ({HASH}, published_from, {names(shape.columns)}) "
         f"select d.row_hash, {publication_id:d}, {names(shape.columns, 'c')} "
         f"from (select * from difference order by new_row) d "
-        f"join candidate.{quote(mart)} c on c.ctid = d.new_row",
+        f"join candidate.{quote(mart)} c on c.ctid = d.new_row "
+        + (f"order by {names(order, 'c')}" if order else ""),
     )
 
 

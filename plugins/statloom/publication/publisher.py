@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from statloom.errors import StatloomError
-from statloom.publication import difference, noted, shapes, tables, views
+from statloom.publication import difference, noted, shapes, supplements, tables, views
 from statloom.publication.difference import Change
 from statloom.publication.lock import alone
 from statloom.publication.shapes import Shape
@@ -175,7 +175,8 @@ def _adapt(connection: Connection, candidates: dict[str, Shape]) -> None:
 
             _without_queueing(connection, change)
         with connection.begin():
-            tables.index_for_readers(connection, mart, candidate)
+            for name in supplements.names(connection, mart):
+                tables.index_for_readers(connection, name, candidate)
             known = connection.execute(
                 text("select hash_basis from publication.mart where mart = :mart"), {"mart": mart}
             ).scalar_one_or_none()
@@ -220,6 +221,7 @@ def _write(
             order = tables.order(mart, shape)
             changes.append(difference.load_all(connection, mart, shape, number, order))
             tables.index(connection, mart, shape)
+            supplements.latest(connection, mart, shape)
             _remember(connection, mart, shape)
         else:
             changes.append(_write_difference(connection, mart, shape, number))
@@ -246,7 +248,7 @@ def _write_difference(connection: Connection, mart: str, shape: Shape, number: i
     else:
         change = difference.find(connection, mart, shape)
     if change:
-        difference.write(connection, mart, shape, number)
+        difference.write(connection, mart, shape, number, tables.order(mart, shape))
     difference.look_at_all(connection)
     return change
 

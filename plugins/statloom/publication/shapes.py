@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, text
 
 
+# The column of a published table that holds the hash of the mart's own columns.
+HASH = "_row_hash"
+
+
 @dataclass(frozen=True)
 class Shape:
     """One table or view: ``columns`` maps names to PostgreSQL types in order; ``key`` is its primary key."""
@@ -31,6 +35,8 @@ select c.relname, obj_description(c.oid, 'pg_class') as comment,
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = :schema and c.relkind = any (:kinds)
+    -- What inherits belongs to its parent.
+    and not exists (select from pg_inherits i where i.inhrelid = c.oid)
 order by c.relname
 """)
 

@@ -4,8 +4,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from statloom.errors import StatloomError
-from statloom.publication.difference import HASH
-from statloom.publication.shapes import Shape
+from statloom.publication import supplements
+from statloom.publication.shapes import HASH, Shape
 from statloom.publication.sql import LOCK_NOT_AVAILABLE, names, quote, run, state
 
 WRITTEN = "published_from + 0"
@@ -54,22 +54,22 @@ def order(mart: str, candidate: Shape) -> list[str]:
     return columns if columns[:1] == wanted[:1] else []
 
 
-def index(connection: Connection, mart: str, candidate: Shape) -> None:
-    """Create the indexes of ``published.<mart>``: by key, and by series and place where it has such columns.
+def index(connection: Connection, name: str, candidate: Shape) -> None:
+    """Create the indexes of ``published.<name>``: by key, and by series and place where it has such columns.
 
     None of them holds ``published_to``, so that closing a row touches no index.
     """
-    table = f"published.{quote(mart)}"
+    table = f"published.{quote(name)}"
     run(connection, f"alter table {table} add primary key ({names(candidate.key)}, published_from)")
     # For what one publication wrote. As an expression, which no reader's condition names: the planner would
     # take a plain index on the column for selective and use it in their plans.
     run(connection, f"create index on {table} using brin (({WRITTEN}))")
-    index_for_readers(connection, mart, candidate)
+    index_for_readers(connection, name, candidate)
 
 
-def index_for_readers(connection: Connection, mart: str, candidate: Shape) -> None:
-    """Create the indexes for readers that ``published.<mart>`` does not have yet."""
-    table = f"published.{quote(mart)}"
+def index_for_readers(connection: Connection, name: str, candidate: Shape) -> None:
+    """Create the indexes for readers that ``published.<name>`` does not have yet."""
+    table = f"published.{quote(name)}"
     there = {
         tuple(columns) for columns in connection.execute(_INDEXED, {"table": table}).scalars() if columns
     }
@@ -110,22 +110,24 @@ def adapt(connection: Connection, mart: str, published: Shape, candidate: Shape)
                 "was published does not convert; give the column a new name",
             )
     if published.key != (*candidate.key, "published_from"):
-        if published.key:
-            old = connection.execute(
-                text(
-                    "select conname from pg_constraint "
-                    "where conrelid = cast(:table as regclass) and contype = 'p'"
-                ),
-                {"table": table},
-            ).scalar_one()
-            run(connection, f"alter table {table} drop constraint {quote(old)}")
-        keys = names(candidate.key)
-        _or_explain(
-            connection,
-            f"alter table {table} add primary key ({keys}, published_from)",
-            f"mart {mart}: the candidate's key is now ({keys}), under which published rows are not unique; "
-            "give the mart a new name",
-        )
+        for name in supplements.names(connection, mart):
+            _change_key(connection, mart, f"published.{quote(name)}", candidate)
+
+
+def _change_key(connection: Connection, mart: str, table: str, candidate: Shape) -> None:
+    old = connection.execute(
+        text("select conname from pg_constraint where conrelid = cast(:table as regclass) and contype = 'p'"),
+        {"table": table},
+    ).scalar_one_or_none()
+    if old:
+        run(connection, f"alter table {table} drop constraint {quote(old)}")
+    keys = names(candidate.key)
+    _or_explain(
+        connection,
+        f"alter table {table} add primary key ({keys}, published_from)",
+        f"mart {mart}: the candidate's key is now ({keys}), under which published rows are not unique; "
+        "give the mart a new name",
+    )
 
 
 def _or_explain(connection: Connection, statement: str, explanation: str) -> None:
