@@ -24,8 +24,9 @@ def appear(open_data: Path, release_id: int) -> Path:
         if path.is_file():
             path.chmod(0o444)
             _to_disk(path)
-    for path in (folder / "data", folder):
+    for path in sorted(path for path in folder.rglob("*") if path.is_dir()):
         _to_disk(path)
+    _to_disk(folder)
     folder.rename(final)
     _to_disk(open_data)
     return final

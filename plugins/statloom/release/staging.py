@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
-from statloom import disclosure
+from statloom import disclosure, settings
 from statloom.errors import StatloomError
 from statloom.publication import shapes
 from statloom.publication.sql import literal, names, run
@@ -18,6 +18,7 @@ from statloom.release.columns import CELL, DATASET, DIMENSIONS, FREQUENCY, MEASU
 
 UNRELIABLE = "not published: too unreliable, by the quality bands of its framework"
 PACKAGES = ("release", "exports", "disclosure")
+FILES = (".py", ".sql", ".j2", ".css", ".js")
 
 
 def prepare(engine: Engine, *, run_id: str | None) -> None:
@@ -260,8 +261,11 @@ def _fingerprint(publication_id: int, sources: dict[str, dict], said: dict) -> s
     code = hashlib.sha256()
     home = Path(__file__).parents[1]
     for path in sorted(path for package in PACKAGES for path in (home / package).rglob("*")):
-        if path.suffix in (".py", ".sql"):
+        if path.suffix in FILES:
             code.update(path.read_bytes())
+    drawn = settings.load().dbt_project / "seeds" / "places" / "boundaries"
+    for path in sorted(drawn.glob("*.topojson")):
+        code.update(path.read_bytes())
     inputs = {
         "publication": publication_id,
         "sources": sources,

@@ -12,11 +12,12 @@ from sqlalchemy.exc import OperationalError
 from statloom import settings
 from statloom.errors import GateError, StatloomError
 from statloom.exports import catalogue, checksums, csv, data_package, pages, parquet
+from statloom.exports.figures import Kept
 from statloom.exports.model import About, Dataset, Metadata, Source, Table, fields_of
 from statloom.publication import shapes
 from statloom.publication.lock import alone
 from statloom.publication.sql import literal, names, run
-from statloom.release import folder, frames, metadata
+from statloom.release import folder, frames, metadata, portals
 from statloom.release.about import texts
 from statloom.release.columns import CELL, DATASET, DIMENSIONS, PLACE, prepare_schema
 
@@ -177,20 +178,22 @@ def _about(connection: Connection, release_id: int, publication_id: int, said: M
 def _files(connection: Connection, open_data: Path, about: About, sources: dict[str, Source]) -> str:
     """Write all files of the release and return the checksum of its list of checksums."""
     here = folder.start(open_data, about.release_id)
+    kept = Kept()
     tables = [
         _places(connection, here),
         _series(connection, here),
-        *_datasets(connection, here, sources, about.metadata),
+        *_datasets(connection, here, sources, about.metadata, kept),
     ]
     data_package.write(here, about, tables)
     catalogue.write(here, about, tables)
     pages.write(here, about, tables)
+    portals.write(here, about, tables, kept)
     known = {f.path: f.sha256 for table in tables for f in (table.file, table.parquet) if f}
     return checksums.write(here, known)
 
 
 def _datasets(
-    connection: Connection, here: Path, sources: dict[str, Source], said: Metadata
+    connection: Connection, here: Path, sources: dict[str, Source], said: Metadata, kept: Kept
 ) -> Iterator[Table]:
     descriptions = shapes.read(connection, "marts", "v")["observation"].column_comments
     descriptions = {"preferred": "True for the figure to use where several sources give one."} | descriptions
@@ -242,6 +245,7 @@ def _datasets(
             said.columns,
             dict.fromkeys(("value", "se", "ci_low", "ci_high", "geo_se"), dataset.unit),
         )
+        kept.add(dataset.code, frame)
         plain = here / "data" / f"{dataset.code}.csv"
         written = csv.write(frame, plain, gzip_above=GZIP_ABOVE)
         compression = "gz" if written.suffix == ".gz" else None
