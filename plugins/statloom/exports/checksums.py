@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from statloom.exports.model import File
+from statloom.exports.model import File, Text
 
 NAME = "SHA256SUMS"
 
@@ -14,10 +14,23 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def describe(folder: Path, path: Path, media_type: str, compression: str | None = None) -> File:
+def describe(
+    folder: Path,
+    path: Path,
+    media_type: str,
+    compression: str | None = None,
+    title: Text | None = None,
+    conforms_to: str | None = None,
+) -> File:
     """Return what the catalogue says of the file at ``path`` inside ``folder``."""
     return File(
-        path.relative_to(folder).as_posix(), media_type, path.stat().st_size, sha256(path), compression
+        path.relative_to(folder).as_posix(),
+        media_type,
+        path.stat().st_size,
+        sha256(path),
+        compression,
+        title,
+        conforms_to,
     )
 
 
