@@ -70,10 +70,10 @@ def _base(settings: Settings, folder: Path) -> Backup:
         server.run_tool(
             settings,
             "pg_basebackup",
-            *("-h", running.host, "-p", running.port, "-U", server.ADMINISTRATOR, "-w"),
+            *("-h", running.host, "-p", running.port, "-U", server.COPIER, "-w"),
             *("-D", draft, "--format=tar", "--compress=client-gzip:1"),
             *("--wal-method=stream", "--checkpoint=fast", "--label=statloom"),
-            password=passwords.of(settings, server.ADMINISTRATOR),
+            password=passwords.of(settings, server.COPIER),
         )
         server.run_tool(settings, "gzip", "--test", draft / "base.tar.gz", draft / "pg_wal.tar.gz")
         return _named(draft, folder / "base", "", physical=True)

@@ -38,6 +38,7 @@ from statloom.errors import StatloomError
 from statloom.settings import Settings
 
 ADMINISTRATOR = "statloom_admin"
+COPIER = "statloom_backup"
 HOST = "127.0.0.1"
 # The longest path of a Unix socket is 107 bytes on Linux, 103 on macOS.
 LONGEST_SOCKET = 103
@@ -589,7 +590,7 @@ def _start(
             "# Written by Statloom at every start. Every connection needs its password.\n"
             "local all all scram-sha-256\n"
             f"host all all {HOST}/32 scram-sha-256\n"
-            f"host replication {ADMINISTRATOR} {HOST}/32 scram-sha-256\n"
+            f"host replication {COPIER} {HOST}/32 scram-sha-256\n"
         )
         mark = log.stat().st_size if log.exists() else 0
         pid = processes.start_detached(

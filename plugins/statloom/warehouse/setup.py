@@ -89,6 +89,7 @@ def grant_readers(connection: psycopg.Connection, *, database: str = DATABASE) -
         roles.restrict_database(connection, database, tuple(reader.login for reader in present))
         for reader in present:
             roles.grant_reading(connection, reader.login, reader.schema)
+            roles.grant_functions(connection, reader)
 
 
 def airflow_url(settings: Settings) -> str:
@@ -109,7 +110,7 @@ def _fingerprint() -> str:
 def _prepare_embedded(settings: Settings) -> list[str]:
     mark = _fingerprint()
     known = passwords.load(settings)
-    if all(login in known for login in roles.logins()) and _mark(settings) == mark:
+    if all(login in known for login in (*roles.logins(), roles.BACKUP)) and _mark(settings) == mark:
         return []
     with _administrator(settings) as connection:
         _make_roles(connection, settings)
@@ -118,8 +119,13 @@ def _prepare_embedded(settings: Settings) -> list[str]:
         roles.restrict_database(connection, AIRFLOW_DATABASE, ())
         roles.restrict_database(connection, "postgres", ())
         roles.restrict_database(connection, "template1", ())
+    administrator = _login_url(settings, server.ADMINISTRATOR, DATABASE)
+    with psycopg.connect(administrator, autocommit=True) as connection, connection.transaction():
+        roles.keep_for_the_engineer(connection)
     with psycopg.connect(_login_url(settings, roles.ENGINEER, DATABASE), autocommit=True) as connection:
         apply_schema(connection)
+        with connection.transaction():
+            roles.leave_nothing_to_everybody(connection)
         grant_readers(connection)
         # The mark is on the database itself: deleting either of files and database cannot leave it wrong.
         connection.execute(
@@ -174,10 +180,13 @@ def _prepare_external(settings: Settings) -> list[str]:
             for reader in roles.READERS:
                 if reader.login not in missing:
                     roles.grant_reading(connection, reader.login, reader.schema)
+                    roles.grant_functions(connection, reader)
         owner = connection.execute(
             "select pg_has_role(datdba, 'member') from pg_database where datname = current_database()"
         ).fetchone()
         if owner and owner[0]:
+            with connection.transaction():
+                roles.leave_nothing_to_everybody(connection)
             grant_readers(connection, database=name)
         else:
             notes.append(
@@ -204,6 +213,9 @@ def _make_roles(connection: psycopg.Connection, settings: Settings, *, engineer:
         for login in roles.logins():
             if engineer or login != roles.ENGINEER:
                 roles.make_login(connection, login, passwords.of(settings, login))
+        if engineer:
+            password = passwords.of(settings, roles.BACKUP)
+            roles.make_login(connection, roles.BACKUP, password, copies=True)
         for reader in roles.READERS:
             roles.set_reader_defaults(connection, reader)
 
