@@ -41,6 +41,7 @@ COLUMNS = (
     "quality_band",
     "comment",
     "source_id",
+    "geo_method",
     "preferred",
 )
 _NUMBERS = ("value", "se", "cv", "ci_low", "ci_high", "n")

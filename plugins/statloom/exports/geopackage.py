@@ -29,7 +29,8 @@ create table gpkg_spatial_ref_sys (srs_name text not null, srs_id integer not nu
     description text);
 create table gpkg_contents (table_name text not null primary key, data_type text not null,
     identifier text unique, description text default '', last_change datetime not null,
-    min_x double, min_y double, max_x double, max_y double, srs_id integer references gpkg_spatial_ref_sys (srs_id));
+    min_x double, min_y double, max_x double, max_y double,
+    srs_id integer references gpkg_spatial_ref_sys (srs_id));
 create table gpkg_geometry_columns (table_name text not null references gpkg_contents (table_name),
     column_name text not null, geometry_type_name text not null,
     srs_id integer not null references gpkg_spatial_ref_sys (srs_id), z tinyint not null, m tinyint not null,

@@ -1,9 +1,11 @@
 """The formats of portals, GIS and office work: what of a release is made from its own tables."""
 
 import dataclasses
+import os
 from pathlib import Path
 
-from statloom.exports import geo, open_sdg, shapes
+from statloom.errors import StatloomError
+from statloom.exports import geo, open_sdg, shapes, workbooks
 from statloom.exports.figures import Figures, Kept
 from statloom.exports.model import About, Table
 from statloom.places import boundaries
@@ -13,7 +15,7 @@ MAP_TOLERANCE = 0.006  # degrees, about 650 m: maps on a screen need no more
 
 
 def write(here: Path, about: About, tables: list[Table], kept: Kept) -> None:
-    """Write the Open SDG repository and the GIS files into the release's folder ``here``.
+    """Write the Open SDG repository, the GIS files and the workbooks into the release's folder ``here``.
 
     ``kept``: figures that are at hand. A country without boundaries has no GIS files and no map layers.
     """
@@ -22,6 +24,7 @@ def write(here: Path, about: About, tables: list[Table], kept: Kept) -> None:
     open_sdg.write(here, about, figures, thin)
     if full:
         geo.write(here, about, figures, full)
+    workbooks.write(here, about, figures, workbook_levels(figures))
 
 
 def _shapes(figures: Figures) -> tuple[shapes.Shapes | None, shapes.Shapes | None]:
@@ -36,3 +39,29 @@ def _shapes(figures: Figures) -> tuple[shapes.Shapes | None, shapes.Shapes | Non
             )
             return (full, thin) if full.by_place else (None, None)
     return None, None
+
+
+def chosen_workbooks() -> str:
+    """Return which places have a workbook in a release: their levels, separated by commas, or ``all``; empty
+    for the country and what it is divided into first.
+    """
+    return os.environ.get("STATLOOM_WORKBOOKS", "")
+
+
+def workbook_levels(figures: Figures, chosen: str | None = None) -> list[str]:
+    """Return the levels of places that ``chosen`` names, the office's choice by default.
+
+    Raises StatloomError for a level that no place has.
+    """
+    chosen = chosen_workbooks() if chosen is None else chosen
+    if chosen == "all":
+        return list(figures.levels)
+    if not chosen:
+        return list(dict.fromkeys(place.level for place in figures.places.values() if place.depth < 2))
+    named = [name.strip() for name in chosen.split(",") if name.strip()]
+    if unknown := [name for name in named if name not in figures.levels]:
+        raise StatloomError(
+            f"STATLOOM_WORKBOOKS or --level names {', '.join(unknown)}; places have the levels "
+            f"{', '.join(figures.levels)}"
+        )
+    return named

@@ -12,7 +12,7 @@ from statloom import disclosure, settings
 from statloom.errors import StatloomError
 from statloom.publication import shapes
 from statloom.publication.sql import literal, names, run
-from statloom.release import metadata
+from statloom.release import metadata, portals
 from statloom.release.about import texts
 from statloom.release.columns import CELL, DATASET, DIMENSIONS, FREQUENCY, MEASURES, prepare_schema
 
@@ -271,6 +271,7 @@ def _fingerprint(publication_id: int, sources: dict[str, dict], said: dict) -> s
         "sources": sources,
         "metadata": said,
         "texts": texts(),
+        "workbooks": portals.chosen_workbooks(),
         "code": code.hexdigest(),
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
