@@ -7,6 +7,8 @@ from functools import partial
 
 import pytest
 
+from statloom.quality.report.look import PAGES
+
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -91,7 +93,7 @@ def test_the_list_of_sources_can_be_narrowed_by_keyboard(page, site):
 
 
 CENSUS = "census_2011_toilet"  # has figures of villages, of which some had to be divided
-NARROW = ("index", "gates", "quarantine", "places", "registry", "data_gaps", "publications")
+NARROW = tuple(PAGES)
 
 
 def test_nothing_is_wider_than_a_phone(page, site):

@@ -13,9 +13,11 @@ def summary(outcome: Outcome, settings: Settings, parts: Stack) -> str:
     phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.seconds.items())
     analyst = connection.address(connection.url("analyst"))
     passwords = settings.secrets / "passwords.json"
+    said = report.collect(connection.engine())
     lines = [
         "",
-        report_summary.text(report.collect(connection.engine())),
+        report_summary.by_source(said),
+        report_summary.text(said),
         _news(outcome),
         "",
         f"publication   {outcome.publication or 'none yet'}",

@@ -478,3 +478,13 @@ create index if not exists revision_summary_publication on quality.revision_summ
 
 comment on table quality.revision_summary is
     'Changes of each publication, counted by mart, series, source, kind of change and reason.';
+
+-- Rows in and rows quarantined of each source as the marts were judged, noted by the quality report: the quarantine
+-- itself has the newest run alone. Kept for the trend.
+create table if not exists quality.quarantined_by_run (
+    gate_run_id bigint not null references quality.gate_run on delete cascade,   -- of the marts
+    source_id text not null,
+    rows_in bigint,
+    rows_quarantined bigint,
+    primary key (gate_run_id, source_id)
+);

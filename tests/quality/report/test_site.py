@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from statloom import contracts
 from statloom.quality import report
-from statloom.quality.report import data, words
+from statloom.quality.report import data, summary, words
 
 SOURCE = "livestock"
 
@@ -82,8 +82,10 @@ def test_a_delivery_that_was_held_back_is_said_with_its_reason(warehouse, tmp_pa
     assert "1 of 3 rows unexpected" in page
     assert _source(data.collect(warehouse))["state"] == "bad"
     short = (tmp_path / "summary.txt").read_text()
-    assert "HELD BACK: gate raw: livestock: 1 failed" in short
-    assert "gates: 0 passed, 1 failed" in short
+    assert "1 held back" in short and "held back    livestock; no parts" in short
+    assert "livestock: The newest delivery is held back" in short and "gate raw: livestock: 1 failed" in short
+    assert "gates        0 passed, 1 failed" in short
+    assert "HELD BACK: gate raw: livestock: 1 failed" in summary.by_source(data.collect(warehouse))
 
 
 def test_what_a_source_says_is_never_markup(warehouse, tmp_path):

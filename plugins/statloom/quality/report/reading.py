@@ -35,6 +35,22 @@ class Reader:
             return []
         return [dict(row) for row in self.connection.execute(text(query), values).mappings()]
 
+    def pairs(self, query: str, relation: str | None = None, **values: object) -> list[tuple[Any, Any]]:
+        """Return the rows of a query of two columns; none when ``relation`` is given and not there."""
+        if relation and not self.has(relation):
+            return []
+        return [tuple(row) for row in self.connection.execute(text(query), values)]
+
+    def count(self, relation: str) -> int:
+        """Return the number of rows of a table or view, 0 when it is not there."""
+        found = self.rows(f"select count(*) as rows from {relation}", relation)  # noqa: S608 (a name of ours)
+        return found[0]["rows"] if found else 0
+
+    def execute(self, statement: str) -> None:
+        """Run a statement that writes, and keep what it wrote."""
+        self.connection.execute(text(statement))
+        self.connection.commit()
+
     def one(self, query: str, otherwise: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the first row; ``otherwise`` when there is none."""
         rows = self.rows(query)

@@ -4,32 +4,36 @@ import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-import jinja2
 from sqlalchemy import Engine
 
 from statloom import settings
-from statloom.quality.report import map, summary, words
+from statloom.quality.report import look, map, summary
 from statloom.quality.report.data import collect
-from statloom.quality.report.places import METHODS, SHOWN, collect_places, load_registry, of_source
+from statloom.quality.report.places import collect_places, load_registry
 from statloom.quality.report.registry import facts as registry_facts
-from statloom.quality.report.shading import ERROR_CLASSES, MADE
+from statloom.quality.report.words import LANGUAGES, Words
 from statloom.warehouse.connection import engine as warehouse_engine
 
+SCHEMA = Path(__file__).with_name("report.schema.json")
+"""JSON Schema of ``report.json``."""
+
 _HERE = Path(__file__).parent
-
-
-PAGES = ("index", "gates", "quarantine", "places", "registry", "data_gaps", "publications")
+_PARTS = ("sources", "places", "gate", "publication")  # folders of pages: one a source, gate, publication
 
 
 def write(engine: Engine | None = None, folder: Path | None = None) -> Path:
     """Write the report of the warehouse's present state; return the path of its front page.
 
-    Pages: those of ``PAGES``, ``sources/<source>.html``, ``places/<source>.html``; besides ``boundaries.js``
-    (the maps' geometry, where the country has boundaries), ``report.json`` and ``summary.txt``.
+    Pages: those of ``look.PAGES``, ``sources/<source>.html``, ``places/<source>.html``,
+    ``gate/<gate>_<subject>.html``, ``publication/<number>.html``, all of them in Nepali below ``ne/``;
+    besides ``boundaries.js`` (the maps' geometry, where the country has boundaries), ``report.json`` with its
+    schema, and ``summary.txt``.
     """
     folder = folder or settings.load().report
     engine = engine or warehouse_engine()
@@ -39,27 +43,60 @@ def write(engine: Engine | None = None, folder: Path | None = None) -> Path:
     drawn, fault = map.load(registry, report["places"]["vintage"])
     report["boundaries"] = map.facts(drawn, fault, registry)
     report["registry"] = registry_facts(registry) if registry else None
-    pages = _environment()
     for name in ("style.css", "page.js", "map.js"):
         _replace(folder / name, (_HERE / "static" / name).read_text(encoding="utf-8"))
     _write_geometry(folder / "boundaries.js", drawn, registry, report)
-    for page in PAGES:
-        html = pages.get_template(f"{page}.html.j2").render(report=report, page=page, root="")
-        _replace(folder / f"{page}.html", html)
-    for part in ("sources", "places"):
-        template = pages.get_template({"sources": "source.html.j2", "places": "source_places.html.j2"}[part])
-        kept = set()
-        for source in report["sources"]:
-            html = template.render(report=report, source=source, page=part, root="../")
-            kept.add(_replace(folder / part / f"{source['source_id']}.html", html))
-        for stale in set((folder / part).glob("*.html")) - kept:
-            stale.unlink()
+    for language in LANGUAGES:
+        _write_pages(folder, report, Words(language))
     _replace(
         folder / "report.json",
-        json.dumps(_for_machines(report), default=_plain, indent=1, ensure_ascii=False),
+        json.dumps(for_machines(report), default=_plain, indent=1, ensure_ascii=False),
     )
+    _replace(folder / SCHEMA.name, SCHEMA.read_text(encoding="utf-8"))
     _replace(folder / "summary.txt", summary.text(report))
     return folder / "index.html"
+
+
+def pages(report: dict[str, Any], words: Words) -> Iterator[tuple[str, str]]:
+    """Yield the path of every page of one language, below that language's folder, and its HTML."""
+    templates = look.environment(words, report)
+    to_site = "" if words.language == "en" else "../"
+
+    def render(template: str, path: str, page: str, **values: Any) -> tuple[str, str]:
+        root = "../" * path.count("/")
+        assets = root + to_site
+        other = f"{assets}ne/{path}" if words.language == "en" else f"{assets}{path}"
+        html = templates.get_template(f"{template}.html.j2").render(
+            page=page, root=root, assets=assets, other=other, **values
+        )
+        return path, html
+
+    for page in look.PAGES:
+        yield render(page, f"{page}.html", page)
+    for source in report["sources"]:
+        name = source["source_id"]
+        yield render("source", f"sources/{name}.html", "sources", source=source)
+        yield render("source_places", f"places/{name}.html", "places_of_source", source=source)
+    for gate in report["gates"]:
+        yield render("gate", f"gate/{gate['gate']}_{gate['subject']}.html", "gate", gate=gate)
+    for publication in report["publications"]:
+        path = f"publication/{publication['publication_id']}.html"
+        yield render("publication", path, "publication", publication=publication)
+
+
+def _write_pages(folder: Path, report: dict[str, Any], words: Words) -> None:
+    top = folder if words.language == "en" else folder / words.language
+    written = {_replace(top / path, html) for path, html in pages(report, words)}
+    for part in _PARTS:
+        for stale in set((top / part).glob("*.html")) - written:
+            stale.unlink()
+
+
+def for_machines(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the report without what the marts have row by row."""
+    places = {name: value for name, value in report["places"].items() if name != "made"}
+    places["collisions"] = Counter(row["source_id"] for row in places["collisions"])
+    return report | {"places": places}
 
 
 def _write_geometry(path: Path, drawn, registry, report: dict) -> None:
@@ -74,31 +111,6 @@ def _write_geometry(path: Path, drawn, registry, report: dict) -> None:
     _replace(path, map.script(drawn, registry))
 
 
-def _for_machines(report: dict) -> dict:
-    """Return the report without what the marts have row by row."""
-    places = {name: value for name, value in report["places"].items() if name != "made"}
-    places["collisions"] = Counter(row["source_id"] for row in places["collisions"])
-    return report | {"places": places}
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["number"] = words.number
-    environment.filters["share"] = words.share
-    environment.filters["relative"] = words.relative
-    environment.filters["signed"] = words.signed
-    environment.filters["moment"] = _moment
-    environment.filters["of_source"] = of_source
-    environment.globals.update(METHODS=METHODS, MADE=MADE, ERROR_CLASSES=ERROR_CLASSES, SHOWN=SHOWN)
-    return environment
-
-
 def _replace(path: Path, content: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
@@ -106,10 +118,6 @@ def _replace(path: Path, content: str) -> Path:
     shutil.copymode(path, fresh) if path.exists() else fresh.chmod(0o644)
     fresh.replace(path)
     return path
-
-
-def _moment(value: datetime | None) -> str:
-    return value.strftime("%Y-%m-%d %H:%M") if value else "–"
 
 
 def _plain(value: object) -> object:

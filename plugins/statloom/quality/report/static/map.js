@@ -37,10 +37,10 @@
   const rows = new Map([...table.tBodies[0].rows].map((row) => [row.dataset.place, row]));
   const headings = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
   const tell = (unit, row) => {
-    if (!row) return `${unit.name}: no figures are published on it`;
+    if (!row) return `${unit.name}: ${figure.dataset.none}`;
     const cells = [...row.cells].map((cell) => cell.textContent.trim());
     const figures = cells.slice(3).map((text, i) => `${headings[i + 3].toLowerCase()} ${text}`).join(", ");
-    const whole = row.dataset.place in map.units ? `${cells[0]} (${cells[1]})` : `${unit.name}, with ${cells[0]}`;
+    const whole = row.dataset.place in map.units ? `${cells[0]} (${cells[1]})` : `${unit.name}, ${figure.dataset.with} ${cells[0]}`;
     return `${whole}: ${cells[2]}; ${figures}`;
   };
 
