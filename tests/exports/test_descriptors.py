@@ -115,28 +115,41 @@ def test_catalogue_with_an_address_of_its_own(tmp_path):
     assert described["dcat:downloadURL"]["@id"] == "https://data.example.org/7/data/NP_POP.csv"
 
 
+class Links(HTMLParser):
+    """What a page refers to, and the elements that it has."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags, self.found = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.found += [value for name, value in attributes if name in ("href", "src")]
+
+
 def test_pages_link_to_files_that_are_there_and_escape_what_they_show(tmp_path):
     tables = sample.release(tmp_path)
-    about = sample.About(7, 3, sample.ABOUT.issued, "<script>alert(1)</script>", "D & E", "P")
+    about = sample.About(7, 3, sample.ABOUT.issued, "<img src=x onerror=alert(1)>", "D & E", "P")
     data_package.write(tmp_path, about, tables)
     catalogue.write(tmp_path, about, tables)
     for name in ("series.csv", "SHA256SUMS"):
         (tmp_path / name).write_text("")
     pages.write(tmp_path, about, tables)
-    html, readme = (tmp_path / "index.html").read_text(), (tmp_path / "README.md").read_text()
-
-    class Links(HTMLParser):
-        tags, found = [], []
-
-        def handle_starttag(self, tag, attributes):
-            self.tags.append(tag)
-            self.found += [value for name, value in attributes if name in ("href", "src")]
-
-    Links().feed(html)
-    assert "script" not in Links.tags
-    found = [*Links.found, *re.findall(r"\]\(([^)]+)\)", readme)]
-    assert "data/NP_POP.parquet" in found
-    assert [link for link in found if not (tmp_path / link).exists()] == []
+    readme = (tmp_path / "README.md").read_text()
+    assert "data/NP_POP.parquet" in readme
+    links = re.findall(r"\]\(([^)]+)\)", readme)
+    assert [link for link in links if not (tmp_path / link).exists()] == []
+    written = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html"))
+    assert written == [
+        "datasets/NP_POP.html", "datasets/NP_POP.ne.html", "index.html", "index.ne.html",
+    ]  # fmt: skip
+    for name in written:
+        page = Links((tmp_path / name).read_text())
+        assert "img" not in page.tags
+        local = [link for link in page.found if not link.startswith(("#", "https://spdx.org/", "data:"))]
+        assert local
+        assert [link for link in local if not ((tmp_path / name).parent / link).exists()] == []
 
 
 def test_licences_that_spdx_knows_have_a_page():

@@ -1,10 +1,22 @@
-"""The two pages of a release for people: README.md and index.html, made from the same texts."""
+"""The pages of a release for people: README.md, an index with search, and a page for each dataset.
 
-from html import escape
+``index.html`` and ``datasets/<code>.html`` are English, ``index.ne.html`` and ``datasets/<code>.ne.html``
+Nepali. They ask nothing of any other host, and open from a folder as well as from a server.
+"""
+
+import shutil
+from functools import partial
 from pathlib import Path
 
-from statloom.exports.model import About, File, Table
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from statloom.exports import page_content, page_drawing
+from statloom.exports.figures import Figures
+from statloom.exports.model import LANGUAGES, About, File, Table, Text
+from statloom.exports.shapes import Shapes
+from statloom.exports.words import WORDS, say
+
+HERE = Path(__file__).parent
 NOTES = (
     "Each file is one series: one row for a place, a period, a breakdown and a source.",
     "`value` is in the series' unit; `numerator` and `denominator` are the counts behind a share or rate.",
@@ -18,20 +30,108 @@ NOTES = (
     "and their structure with `frictionless validate datapackage.json`.",
 )
 HEADS = ("series", "title", "unit", "periods", "cells", "left out", "licence", "files")
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid #ccc; padding: .3rem .6rem; text-align: left; vertical-align: top; }
-td:nth-child(5), td:nth-child(6) { text-align: right; font-variant-numeric: tabular-nums; }
-"""
+_WHOLE = {
+    "changes.html": "format_changes",
+    "datapackage.json": "format_package",
+    "catalogue.json": "format_catalogue",
+    "geo/figures.gpkg": "format_geopackage",
+    "workbooks": "format_workbooks",
+    "open_sdg": "format_open_sdg",
+    "places.csv": "format_places",
+    "series.csv": "format_series",
+}
 
 
-def write(folder: Path, about: About, tables: list[Table]) -> list[Path]:
-    """Write ``README.md`` and ``index.html`` into ``folder`` and return their paths."""
-    readme, index = folder / "README.md", folder / "index.html"
-    readme.write_text(_markdown(about, tables), encoding="utf-8")
-    index.write_text(_html(about, tables), encoding="utf-8")
-    return [readme, index]
+def write(
+    folder: Path,
+    about: About,
+    tables: list[Table],
+    figures: Figures | None = None,
+    shapes: Shapes | None = None,
+) -> None:
+    """Write the pages into ``folder``, where the other files of the release stand already: pages name them.
+
+    ``figures``: those of ``tables``, where they are at hand; ``shapes``: simplified boundaries for maps.
+    """
+    figures = figures or Figures(folder, tables)
+    (folder / "README.md").write_text(_markdown(about, tables), encoding="utf-8")
+    shown = [table for table in tables if table.dataset]
+    assets = folder / "assets"
+    assets.mkdir(exist_ok=True)
+    for name in ("datasets.css", "datasets.js"):
+        shutil.copyfile(HERE / "static" / name, assets / name)
+    drawn = page_drawing.boundaries(figures, shapes) if shapes else None
+    if drawn:
+        (assets / "boundaries.js").write_text(drawn.script, encoding="utf-8")
+    (folder / "datasets").mkdir(exist_ok=True)
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    page, index = (environment.get_template(f"datasets_{name}.html.j2") for name in ("page", "index"))
+    whole = _whole(folder)
+    read = {table.name: page_content.read(figures, table, drawn) for table in shown}
+    for language in LANGUAGES:
+        common = {
+            "about": about,
+            "language": language,
+            "other": "ne" if language == "en" else "en",
+            "say": partial(say, language),
+            "column": lambda name, language=language: about.metadata.column(name).in_(language),
+        }
+        end, turned = (".html", ".ne.html") if language == "en" else (".ne.html", ".html")
+        for table in shown:
+            content = page_content.content(about, figures, table, read[table.name], drawn, shapes, language)
+            text = page.render(
+                **common,
+                **content,
+                root="../",
+                index=f"index{end}",
+                turned=f"{table.name}{turned}",
+                formats=_formats(folder, table, whole),
+            )
+            (folder / "datasets" / f"{table.name}{end}").write_text(text, encoding="utf-8")
+        text = index.render(
+            **common,
+            root="",
+            turned=f"index{turned}",
+            goals=page_content.goals(about, shown),
+            datasets=[page_content.entry(about, table, figures, language, end) for table in shown],
+            formats=whole,
+        )
+        (folder / f"index{end}").write_text(text, encoding="utf-8")
+
+
+def _whole(folder: Path) -> list[tuple[str, Text]]:
+    """Return the files and folders over the whole release that are there, with their titles."""
+    found = [(path, WORDS[word]) for path, word in _WHOLE.items() if (folder / path).is_file()]
+    for name, first in (("workbooks", "goals"), ("open_sdg", "config_data.yml")):
+        inside = folder / name / first
+        if inside.is_file():
+            found.append((f"{name}/{first}", WORDS[_WHOLE[name]]))
+        elif inside.is_dir():
+            found += [
+                (f"{name}/{first}/{path.name}", _numbered(WORDS["format_workbook"], path.stem))
+                for path in sorted(inside.iterdir(), key=lambda path: path.stem.zfill(3))
+            ]
+    found += [
+        (f"geo/{path.name}", _numbered(WORDS["format_geojson"], path.stem))
+        for path in sorted((folder / "geo").glob("*.geojson"))
+    ]
+    return [*found, ("SHA256SUMS", WORDS["format_checksums"])]
+
+
+def _numbered(title: Text, name: str) -> Text:
+    return Text(f"{title.en}: {name}", f"{title.in_('ne')}: {name}")
+
+
+def _formats(folder: Path, table: Table, whole: list[tuple[str, Text]]) -> list[tuple[str, Text]]:
+    """Return the files of the whole release that have the figures of ``table`` too."""
+    goal = f"workbooks/goals/{table.dataset.goal or 'other'}.xlsx"
+    found = [(goal, WORDS["format_workbook"])] if (folder / goal).is_file() else []
+    return found + [(path, title) for path, title in whole if not path.startswith("workbooks/")]
 
 
 def _lead(about: About) -> str:
@@ -48,12 +148,11 @@ def _files(table: Table) -> list[tuple[str, File]]:
 def _row(table: Table) -> tuple[str, ...]:
     """Return the texts under all ``HEADS`` but the last."""
     dataset = table.dataset
-    first, last = dataset.period_start or "", dataset.period_end or ""
     return (
         dataset.code,
         table.title,
         dataset.unit,
-        first if first == last else f"{first} to {last}",
+        page_content.periods(dataset),
         f"{dataset.cells:,}",
         f"{dataset.cells_suppressed:,}",
         ", ".join(dataset.licences),
@@ -70,44 +169,3 @@ def _markdown(about: About, tables: list[Table]) -> str:
             cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in _row(table)]
             lines.append("| " + " | ".join([*cells, files]) + " |")
     return "\n".join(lines) + "\n"
-
-
-def _html(about: About, tables: list[Table]) -> str:
-    def with_code(note: str) -> str:
-        return "".join(
-            f"<code>{part}</code>" if position % 2 else part
-            for position, part in enumerate(escape(note).split("`"))
-        )
-
-    body = []
-    for table in tables:
-        if table.dataset:
-            code, *cells = map(escape, _row(table))
-            files = " ".join(f'<a href="{escape(f.path)}">{label}</a>' for label, f in _files(table))
-            columns = "".join(f"<td>{cell}</td>" for cell in (*cells, files))
-            body.append(f'<tr><th scope="row">{code}</th>{columns}</tr>')
-    heads = "".join(f'<th scope="col">{head}</th>' for head in HEADS)
-    names = ("places.csv", "series.csv", "datapackage.json", "catalogue.json", "SHA256SUMS")
-    links = " ".join(f'<a href="{name}">{name}</a>' for name in names)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(about.title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<h1>{escape(about.title)}</h1>
-<p>{escape(_lead(about))} {escape(about.description)}</p>
-<ul>{"".join(f"<li>{with_code(note)}</li>" for note in NOTES)}</ul>
-<p>{links}</p>
-<table>
-<thead><tr>{heads}</tr></thead>
-<tbody>
-{chr(10).join(body)}
-</tbody>
-</table>
-</body>
-</html>
-"""

@@ -15,6 +15,83 @@ WORDS = {
     "total": Text("Total", "जम्मा"),
     "yes": Text("yes", "हो"),
     "left_out_mark": Text("…", "…"),
+    "language": Text("नेपाली", "English"),
+    "all_datasets": Text("All datasets", "सबै तथ्याङ्क समूह"),
+    "search": Text("Search the datasets", "तथ्याङ्क समूह खोज्नुहोस्"),
+    "search_hint": Text("title, code, indicator, goal or source", "शीर्षक, सङ्केत, सूचक, लक्ष्य वा स्रोत"),
+    "found": Text("datasets found", "तथ्याङ्क समूह भेटिए"),
+    "any_goal": Text("All goals", "सबै लक्ष्य"),
+    "what": Text("What it is", "यो के हो"),
+    "made": Text("How it was made", "कसरी बनाइयो"),
+    "quality": Text("Quality and limits", "गुणस्तर र सीमा"),
+    "rights": Text("Licence", "इजाजतपत्र"),
+    "cite": Text("How to cite", "उद्धरण कसरी गर्ने"),
+    "chart": Text("Chart", "चार्ट"),
+    "map": Text("Map", "नक्सा"),
+    "figures": Text("Figures", "तथ्याङ्क"),
+    "downloads": Text("Downloads", "डाउनलोड"),
+    "more_formats": Text("The whole release in other formats", "पूरै प्रकाशन अन्य ढाँचामा"),
+    "file": Text("File", "फाइल"),
+    "size": Text("Size", "आकार"),
+    "checksum": Text("Checksum (SHA-256)", "चेकसम (SHA-256)"),
+    "periods": Text("Periods", "अवधि"),
+    "levels": Text("Places", "ठाउँ"),
+    "cells": Text("Figures", "तथ्याङ्क सङ्ख्या"),
+    "dataset": Text("Dataset", "तथ्याङ्क समूह"),
+    "definition": Text("Definition", "परिभाषा"),
+    "differs": Text("How it differs from the indicator", "सूचकसँग कसरी फरक छ"),
+    "latest": Text("Latest figure of each place", "हरेक ठाउँको पछिल्लो तथ्याङ्क"),
+    "table_of_map": Text("The map as a table", "नक्सा तालिकाका रूपमा"),
+    "no_figure": Text("no figure", "तथ्याङ्क छैन"),
+    "map_needs_script": Text(
+        "The map is drawn by JavaScript; the figures are in the files below.",
+        "नक्सा जाभास्क्रिप्टले कोर्छ; तथ्याङ्क तलका फाइलमा छन्।",
+    ),
+    "synthetic": Text(
+        "Synthetic: made by a generator for demonstration, not collected from anyone.",
+        "कृत्रिम: प्रदर्शनका लागि कम्प्युटरले बनाएको, कसैबाट सङ्कलन गरिएको होइन।",
+    ),
+    "synthetic_short": Text("synthetic", "कृत्रिम"),
+    "left_out_cells": Text(
+        "{count} of {all} figures are left out to protect respondents or because they are too unreliable; "
+        "their place in the files is empty and says so.",
+        "{all} मध्ये {count} तथ्याङ्क गोपनीयता जोगाउन वा भरपर्दो नभएकाले नदेखाइएका छन्; "
+        "फाइलमा तिनको ठाउँ खाली छ र कारण लेखिएको छ।",
+    ),
+    "nothing_left_out": Text("No figure is left out.", "कुनै तथ्याङ्क लुकाइएको छैन।"),
+    "methods": Text(
+        "How the figures came to today's places",
+        "अहिलेका ठाउँका तथ्याङ्क कसरी निकालिए",
+    ),
+    "statuses": Text("Status of the figures", "तथ्याङ्कको अवस्था"),
+    "errors": Text(
+        "{count} of {all} figures have a standard error; the median coefficient of variation is {median}.",
+        "{all} मध्ये {count} तथ्याङ्कको मानक त्रुटि छ; विचरण गुणाङ्कको मध्यिका {median} छ।",
+    ),
+    "no_errors": Text(
+        "The figures are not from a sample: they have no standard error. Other errors are not measured.",
+        "तथ्याङ्क नमुना सर्वेक्षणका होइनन्: मानक त्रुटि छैन। अन्य त्रुटि नापिएको छैन।",
+    ),
+    "restricted": Text(
+        "Ask the custodian before you use it for purposes that the licence does not name.",
+        "इजाजतपत्रमा नभएको प्रयोजनका लागि जिम्मेवार निकायलाई सोध्नुहोस्।",
+    ),
+    "about_release": Text(
+        "Release {number} of {date}, from publication {publication}.",
+        "प्रकाशन {number}, {date}, प्रकाशित तथ्याङ्क संस्करण {publication} बाट।",
+    ),
+    "format_geojson": Text("Maps: GeoJSON by level", "नक्सा: तह अनुसार GeoJSON"),
+    "format_geopackage": Text("Maps: GeoPackage with all series", "नक्सा: सबै शृङ्खलासहित GeoPackage"),
+    "format_workbook": Text("Excel workbook of the goal", "लक्ष्यको एक्सेल कार्यपुस्तिका"),
+    "format_open_sdg": Text("Open SDG data repository", "ओपन एसडीजी तथ्याङ्क भण्डार"),
+    "format_package": Text("Data Package of the whole", "पूरै प्रकाशनको डाटा प्याकेज"),
+    "format_catalogue": Text("Catalogue (DCAT)", "सूचीपत्र (DCAT)"),
+    "format_places": Text("Places and their codes", "ठाउँ र तिनका सङ्केत"),
+    "format_series": Text("List of all series", "सबै शृङ्खलाको सूची"),
+    "format_checksums": Text("Checksums of all files", "सबै फाइलका चेकसम"),
+    "format_workbooks": Text("Excel workbooks of goals and places", "लक्ष्य र ठाउँका एक्सेल कार्यपुस्तिका"),
+    "format_changes": Text("What changed since the last release", "अघिल्लो प्रकाशनपछि के फेरियो"),
+    "boundaries": Text("Boundaries", "सिमाना"),
 }
 
 NOTES = (
@@ -31,7 +108,7 @@ NOTES = (
     ),
     Text("An empty cell: there is no figure.", "खाली कोठा: तथ्याङ्क छैन।"),
     Text(
-        "Where several sources give a figure, the preferred one is shown; all are in the release's CSV files.",
+        "Where several sources give a figure, the preferred one is shown; all are in the release's CSV.",
         "धेरै स्रोतका तथ्याङ्क भए रोजिएको मात्र देखाइएको छ; सबै तथ्याङ्क प्रकाशनका सीएसभी फाइलमा छन्।",
     ),
     Text(
@@ -43,3 +120,9 @@ NOTES = (
         "मानक त्रुटि र अन्तरालले नमुना छनोटको त्रुटि मात्र जनाउँछन्।",
     ),
 )
+
+
+def say(language: str, word: str, **values: object) -> str:
+    """Return the text ``word`` in ``language``, with ``values`` in their places."""
+    text = WORDS[word].in_(language)
+    return text.format(**values) if values else text

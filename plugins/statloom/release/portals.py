@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from statloom.errors import StatloomError
-from statloom.exports import geo, open_sdg, shapes, workbooks
+from statloom.exports import geo, open_sdg, pages, shapes, workbooks
 from statloom.exports.figures import Figures, Kept
 from statloom.exports.model import About, Table
 from statloom.places import boundaries
@@ -15,7 +15,8 @@ MAP_TOLERANCE = 0.006  # degrees, about 650 m: maps on a screen need no more
 
 
 def write(here: Path, about: About, tables: list[Table], kept: Kept) -> None:
-    """Write the Open SDG repository, the GIS files and the workbooks into the release's folder ``here``.
+    """Write the Open SDG repository, GIS files, workbooks and pages into the release's folder ``here``, where
+    all other files stand already.
 
     ``kept``: figures that are at hand. A country without boundaries has no GIS files and no map layers.
     """
@@ -25,6 +26,7 @@ def write(here: Path, about: About, tables: list[Table], kept: Kept) -> None:
     if full:
         geo.write(here, about, figures, full)
     workbooks.write(here, about, figures, workbook_levels(figures))
+    pages.write(here, about, tables, figures, thin)
 
 
 def _shapes(figures: Figures) -> tuple[shapes.Shapes | None, shapes.Shapes | None]:
