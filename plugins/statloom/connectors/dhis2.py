@@ -14,6 +14,7 @@ from statloom.connectors.connections import Lookup, without_secrets
 from statloom.connectors.payload import Part, Payload
 from statloom.contracts.model import Contract
 from statloom.errors import DeliveryError, StatloomError
+from statloom.landing.read.checks import MAXIMUM_DOCUMENT
 
 _UID = re.compile(r"[A-Za-z][A-Za-z0-9]{10}")
 _MAXIMUM_PAGES = 10_000
@@ -114,6 +115,10 @@ class _Session:
         response = self.client.download(url, target, accept="application/json")
         self.parts.append(Part(target.name, target, without_secrets(url)))
         kind = response.headers.get("Content-Type", "")
+        if target.stat().st_size > MAXIMUM_DOCUMENT:
+            raise DeliveryError(
+                f"more than {MAXIMUM_DOCUMENT:,} bytes of JSON", source=self.contract.source, file=target.name
+            )
         try:
             answer = json.loads(target.read_bytes())
         except (ValueError, RecursionError):

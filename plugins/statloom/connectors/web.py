@@ -1,5 +1,8 @@
-"""HTTP for connectors: streamed to a file, with time limits, a few retries, and no half answers."""
+"""HTTP for connectors: streamed to a file, with limits of size and time, a few retries, no half answers, and
+no redirect to where the contract does not mean to go.
+"""
 
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -7,6 +10,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from statloom.connectors import redirects
 from statloom.connectors.connections import Connection, without_secrets
 from statloom.errors import DeliveryError, StatloomError
 from statloom.landing.disk import full_disk_named
@@ -14,7 +18,11 @@ from statloom.landing.read.checks import CHUNK, maximum_bytes
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
+HEAD_SECONDS = 60
+"""What the head of an answer may take in all, beyond the patience for one silence."""
 WHOLE_ANSWER_SECONDS = 3600
+SLOWEST, SLOW_SECONDS = 1000, 60
+"""Bytes a second that an answer must bring on average, once it has taken so many seconds."""
 WAITS = (0.5, 1.0, 2.0)
 """Seconds between the tries of a request; a server that asks for more patience than the last gets no further
 try.
@@ -30,6 +38,8 @@ class Client:
         self.source, self.connection = source, connection
         self._timeout = (CONNECT_SECONDS, timeout or READ_SECONDS)
         self._session = requests.Session()
+        self._session.max_redirects = 5
+        self._session.hooks["response"].append(lambda response, **_: redirects.check(source, response))
         self._session.headers.update({"User-Agent": "statloom", "Accept-Encoding": "identity"})
         self._secrets = connection.secrets if connection else ()
         token = connection.extra.get("token") if connection else None
@@ -72,24 +82,21 @@ class Client:
         raise AssertionError("unreachable")
 
     def _once(self, url: str, target: Path, accept: str):
-        shown, began = self._shown(url), time.monotonic()
-        with self._session.get(
-            url, stream=True, timeout=self._timeout, headers={"Accept": accept}, allow_redirects=True
-        ) as response:
+        shown = self._shown(url)
+        with self._begun(url, accept) as response:
             if response.status_code >= 400:
                 return response, self._refusal(response, shown)
             size, limit = 0, maximum_bytes()
+            began = time.monotonic()
             with full_disk_named(target), target.open("wb") as out:
-                for chunk in response.iter_content(CHUNK):
+                # What has come, not whole chunks: a server that drips is seen while it does.
+                while chunk := response.raw.read1(CHUNK, decode_content=True):
                     size += len(chunk)
                     if size > limit:
                         raise DeliveryError(
                             f"{shown} sends more than the limit of {limit:,} bytes", source=self.source
                         )
-                    if time.monotonic() - began > WHOLE_ANSWER_SECONDS:
-                        raise StatloomError(
-                            f"{self.source}: {shown} was still sending after {WHOLE_ANSWER_SECONDS} seconds"
-                        )
+                    self._check_pace(size, time.monotonic() - began, shown)
                     out.write(chunk)
             promised = response.headers.get("Content-Length", "")
             if promised.isdecimal() and size != int(promised) and "Content-Encoding" not in response.headers:
@@ -101,6 +108,41 @@ class Client:
                     0,
                 )
             return response, None
+
+    def _begun(self, url: str, accept: str) -> requests.Response:
+        """Return the response as soon as its head is there.
+
+        A head that drips in, byte by byte, keeps within the limit of each silence, so it is waited for
+        beside a clock.
+        """
+        outcome: list = []
+
+        def ask() -> None:
+            try:
+                outcome.append(
+                    self._session.get(url, stream=True, timeout=self._timeout, headers={"Accept": accept})
+                )
+            except BaseException as error:
+                outcome.append(error)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(sum(self._timeout) + HEAD_SECONDS)
+        if not outcome:
+            raise StatloomError(f"{self.source}: {self._shown(url)} does not come to the end of its head")
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        return outcome[0]
+
+    def _check_pace(self, size: int, seconds: float, shown: str) -> None:
+        if seconds > WHOLE_ANSWER_SECONDS:
+            raise StatloomError(
+                f"{self.source}: {shown} was still sending after {WHOLE_ANSWER_SECONDS} seconds"
+            )
+        if seconds > SLOW_SECONDS and size < SLOWEST * seconds:
+            raise StatloomError(
+                f"{self.source}: {shown} sends too slowly: {size:,} bytes in {seconds:.0f} seconds"
+            )
 
     def _refusal(self, response: requests.Response, shown: str):
         """Return the error of a refused request, and how many seconds to wait before another try, None for

@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,11 @@ from statloom.errors import DeliveryError
 
 CHUNK = 1 << 20
 MAXIMUM_LINE = 1 << 20
+MAXIMUM_COLUMNS = 4096
+MAXIMUM_DOCUMENT = 512 << 20
+"""Bytes, unpacked, of what can only be read as a whole: a workbook, a JSON document."""
+_HIGHEST_RATIO, _SMALL = 200, 50 << 20
+_DIRECTORY_BYTES = 16 << 20
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
@@ -41,12 +47,36 @@ def _html_title(head: bytes) -> str:
     return f" (its title: {match[1].decode('utf-8', 'replace')!r})" if match else ""
 
 
+def check_growth(packed: int, unpacked: int, name: str) -> None:
+    """Raise DeliveryError when data of ``packed`` bytes grow to ``unpacked`` as no real data do."""
+    if unpacked > _SMALL and unpacked / max(packed, 1) > _HIGHEST_RATIO:
+        raise DeliveryError(
+            f"unpacks to {unpacked / max(packed, 1):,.0f} times its size: refused as a zip bomb", file=name
+        )
+
+
+def check_directory(path: Path, name: str, most: int) -> None:
+    """Raise DeliveryError when the zip archive's list of files is too long to be read, and says that it has
+    more than ``most``; raise BadZipFile when it has none.
+    """
+    with path.open("rb") as file:
+        end = zipfile._EndRecData(file)
+    if not end:
+        raise zipfile.BadZipFile("no list of files at its end")
+    if end[zipfile._ECD_ENTRIES_TOTAL] > most or end[zipfile._ECD_SIZE] > _DIRECTORY_BYTES:
+        raise DeliveryError(
+            f"{end[zipfile._ECD_ENTRIES_TOTAL]:,} files, a list of {end[zipfile._ECD_SIZE]:,} bytes:"
+            " refused as a zip bomb",
+            file=name,
+        )
+
+
 def chunks(path: Path, name: str, compression: str | None) -> Iterator[bytes]:
     """Yield the bytes of the file, decompressed.
 
     Raises DeliveryError when gzip data are truncated or damaged, or grow beyond the size limit.
     """
-    limit, total = maximum_bytes(), 0
+    limit, total, packed = maximum_bytes(), 0, path.stat().st_size
     with path.open("rb") as file:
         if compression is None:
             if file.read(2) == b"\x1f\x8b":
@@ -56,6 +86,8 @@ def chunks(path: Path, name: str, compression: str | None) -> Iterator[bytes]:
             total += len(chunk)
             if total > limit:
                 raise DeliveryError(f"grows beyond the limit of {limit:,} bytes when unpacked", file=name)
+            if compression is not None:
+                check_growth(packed, total, name)
             yield chunk
 
 

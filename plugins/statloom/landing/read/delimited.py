@@ -3,6 +3,7 @@
 import csv
 import io
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -171,7 +172,13 @@ def _header_of(head: str, form: Format, name: str, *, shown: bool = True) -> lis
         header = [cell.strip() for cell in next(lines)]
     except StopIteration:
         raise DeliveryError(f"no header in row {form.header_row}", file=name) from None
-    twice = sorted({h for h in header if header.count(h) > 1})
+    if len(header) > checks.MAXIMUM_COLUMNS:
+        raise DeliveryError(
+            f"{len(header):,} columns are more than the limit of {checks.MAXIMUM_COLUMNS:,}",
+            file=name,
+            row=form.header_row,
+        )
+    twice = sorted(h for h, times in Counter(header).items() if times > 1)
     if twice:
         what = ", ".join(map(repr, twice)) if shown else "a name"
         raise DeliveryError(f"the header has {what} more than once", file=name, row=form.header_row)

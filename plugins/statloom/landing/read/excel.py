@@ -2,8 +2,10 @@
 
 import re
 import zipfile
+import zlib
 from datetime import date, datetime, time
 from pathlib import Path
+from xml.parsers import expat
 
 import pyarrow as pa
 
@@ -12,7 +14,8 @@ from statloom.errors import DeliveryError
 from statloom.landing.read import checks
 from statloom.landing.read.cells import Cells
 
-_MAXIMUM_COLUMNS = 4096
+_MOST_PARTS = 10_000
+_PROLOGUE = 1 << 20
 _MERGED = re.compile(rb'<mergeCell [^>]*?ref="([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)"')
 
 
@@ -45,20 +48,50 @@ def _check_archive(path: Path, name: str) -> None:
     if start[:2] != b"PK":
         raise DeliveryError("not an Excel workbook", file=name)
     try:
+        checks.check_directory(path, name, _MOST_PARTS)
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except zipfile.BadZipFile:
+            size = sum(entry.file_size for entry in entries)
+            if size > (limit := min(checks.MAXIMUM_DOCUMENT, checks.maximum_bytes())):
+                raise DeliveryError(
+                    f"unpacks to {size:,} bytes, more than the limit of {limit:,} for a workbook", file=name
+                )
+            checks.check_growth(path.stat().st_size, size, name)
+            for entry in entries:
+                if entry.filename.lower().endswith((".xml", ".rels", ".vml")):
+                    with archive.open(entry) as part:
+                        _refuse_entities(part, f"{name}, {entry.filename}")
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error):
         raise DeliveryError("the workbook's archive is damaged or truncated", file=name) from None
-    size = sum(entry.file_size for entry in entries)
-    if size > checks.maximum_bytes():
-        raise DeliveryError(
-            f"unpacks to {size:,} bytes, more than the limit of {checks.maximum_bytes():,}", file=name
-        )
-    packed = max(path.stat().st_size, 1)
-    if size > 50 << 20 and size / packed > 200:
-        raise DeliveryError(
-            f"unpacks to {size / packed:,.0f} times its size: refused as a zip bomb", file=name
-        )
+
+
+def _refuse_entities(part, name: str) -> None:
+    """Raise when a part of the workbook has a document type, which no workbook needs and with which it could
+    name other files, or grow without end.
+    """
+
+    class Begun(Exception):
+        pass
+
+    def doctype(*_: object) -> None:
+        raise DeliveryError("XML with a document type of its own: refused", file=name)
+
+    def element(*_: object) -> None:
+        raise Begun
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = doctype, element
+    read = 0
+    try:
+        while (chunk := part.read(4096)) and read < _PROLOGUE:
+            parser.Parse(chunk)
+            read += len(chunk)
+    except Begun:
+        return
+    except expat.ExpatError as error:
+        raise DeliveryError(f"not XML ({error})", file=name) from None
+    if read:
+        raise DeliveryError("XML without content", file=name)
 
 
 def _sheet(workbook, form: Format, name: str):
@@ -78,7 +111,9 @@ def _read(workbook, sheet, form: Format, path: Path, name: str) -> Cells:
     rows, numbers = [], []
     sheet.reset_dimensions()
     try:
-        for number, row in enumerate(sheet.iter_rows(values_only=True, max_col=_MAXIMUM_COLUMNS), start=1):
+        for number, row in enumerate(
+            sheet.iter_rows(values_only=True, max_col=checks.MAXIMUM_COLUMNS), start=1
+        ):
             if number in header_rows:
                 header[number] = list(row)
             elif number >= first:

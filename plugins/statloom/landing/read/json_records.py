@@ -12,7 +12,9 @@ from statloom.errors import DeliveryError
 from statloom.landing.read import checks
 from statloom.landing.read.cells import Cells
 
-_MAXIMUM_BYTES = 512 << 20
+_MAXIMUM_CELLS = 40_000_000
+# Each costs some hundred bytes of memory, however few it has in the file.
+_MAXIMUM_LISTS = 5_000_000
 
 
 def document(path: Path, name: str, compression: str | None = None):
@@ -36,12 +38,20 @@ def document(path: Path, name: str, compression: str | None = None):
 
 
 def _plain(path: Path, name: str, target: Path, compression: str | None) -> None:
-    size = 0
+    size = lists = values = 0
     with target.open("wb") as out:
         for chunk in checks.chunks(path, name, compression):
             size += len(chunk)
-            if size > _MAXIMUM_BYTES:
-                raise DeliveryError(f"more than {_MAXIMUM_BYTES:,} bytes of JSON", file=name)
+            if size > checks.MAXIMUM_DOCUMENT:
+                raise DeliveryError(f"more than {checks.MAXIMUM_DOCUMENT:,} bytes of JSON", file=name)
+            lists += chunk.count(b"{") + chunk.count(b"[")
+            values += chunk.count(b",")
+            if lists > _MAXIMUM_LISTS or values > _MAXIMUM_CELLS:
+                raise DeliveryError(
+                    f"more than {_MAXIMUM_LISTS:,} lists and records or {_MAXIMUM_CELLS:,} values in one JSON"
+                    " document",
+                    file=name,
+                )
             out.write(chunk)
 
 
@@ -61,7 +71,19 @@ def table(records, name: str) -> Cells:
         raise DeliveryError("not a list of records", file=name)
     if not records:
         raise DeliveryError("the list of records is empty", file=name)
+    names: set[str] = set()
+    for record in records:
+        names |= record.keys()
+        names.update(f"{k}.{inner}" for k, v in record.items() if type(v) is dict for inner in v)
+        if len(names) > checks.MAXIMUM_COLUMNS:
+            raise DeliveryError(
+                f"the records have more than {checks.MAXIMUM_COLUMNS:,} different keys", file=name
+            )
+    if len(names) * len(records) > _MAXIMUM_CELLS:
+        raise DeliveryError(f"{len(names):,} keys in {len(records):,} records: too large a table", file=name)
     frame = pd.json_normalize(records)
+    if len(frame.columns) > checks.MAXIMUM_COLUMNS:
+        raise DeliveryError(f"{len(frame.columns):,} keys, counting nested ones, are too many", file=name)
     columns = {str(column): pa.array(frame[column].map(_text).tolist(), pa.string()) for column in frame}
     return Cells(pa.table(columns), pa.array(range(1, len(frame) + 1), pa.int64()))
 

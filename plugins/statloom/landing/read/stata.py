@@ -10,6 +10,7 @@ from statloom.contracts.model import Contract
 from statloom.errors import DeliveryError
 from statloom.landing.read.cells import Cells
 
+_MAXIMUM_CELLS = 50_000_000
 _LABELLED = ("dimension", "measure", "place_level", "place_name", "place_parent")
 
 
@@ -28,7 +29,15 @@ def cells(contract: Contract, path: Path, name: str) -> Cells:
         dropped = {n for n, c in contract.columns.items() if not c.kept}
         unread = [n for n in meta.column_names if form.rename.get(n, n) in dropped]
         wanted = [n for n in meta.column_names if n not in unread]
+        if max(meta.number_rows or 0, 0) * len(wanted) > _MAXIMUM_CELLS:
+            raise DeliveryError(
+                f"{meta.number_rows:,} observations of {len(wanted):,} variables: too large a table,"
+                " declare it as microdata",
+                file=name,
+            )
         frame, meta = pyreadstat.read_dta(str(path), usecols=wanted, **options)
+    except DeliveryError:
+        raise
     except Exception as error:  # pyreadstat has one class for all, and lets some of its own bugs through
         raise DeliveryError(f"not a readable Stata file, or a truncated one ({error})", file=name) from None
     if len(frame) == 0:

@@ -15,7 +15,7 @@ from statloom.landing.read.code_list import CodeList, plain
 from statloom.landing.read.parcel import File
 
 ROWS = 200_000
-_PARQUET_RATIO = 1000
+_BATCH_BYTES = 512 << 20
 
 
 def delimited_cells(contract: Contract, record: str, file: File) -> Iterator[Cells]:
@@ -57,6 +57,8 @@ def parquet_cells(contract: Contract, record: str, file: File) -> Iterator[Cells
             f"not a readable Parquet file, or a truncated one ({error})", file=file.name
         ) from None
     unpacked = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
+    # What the file says of its bytes is before runs of equal values are written out.
+    unpacked = max(unpacked, meta.num_rows)
     if unpacked > checks.maximum_bytes():
         raise DeliveryError(
             f"unpacks to {unpacked:,} bytes, more than the limit of {checks.maximum_bytes():,}",
@@ -105,9 +107,11 @@ def labelled_cells(
     meta = _read(reader, file, what, metadataonly=True, **options)[1]
     chosen = headers.wanted(contract, record, list(meta.column_names), file.name)
     first, expected = 0, meta.number_rows
+    width = sum(meta.variable_storage_width.get(header, 8) + 8 for header in chosen)
+    rows = max(1, min(ROWS, _BATCH_BYTES // max(width, 1)))
     while True:
         frame, found = _read(
-            reader, file, what, usecols=list(chosen), row_offset=first, row_limit=ROWS, **options
+            reader, file, what, usecols=list(chosen), row_offset=first, row_limit=rows, **options
         )
         if first == 0:
             _add_labels(chosen, found, code_lists)
@@ -116,7 +120,7 @@ def labelled_cells(
         table = pa.table({column: _native(frame[header]) for header, column in chosen.items()})
         yield Cells(table, pa.array(range(first + 1, first + 1 + len(frame)), pa.int64()))
         first += len(frame)
-        if len(frame) < ROWS:
+        if len(frame) < rows:
             break
     if expected is not None and 0 <= expected != first:
         raise DeliveryError(

@@ -11,6 +11,7 @@ from statloom.errors import DeliveryError
 from statloom.landing.read.code_list import CodeList, plain
 
 _LONGEST_NUMBER = 18
+_MOST_OCCURRENCES = 10_000
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ class Item:
 def steps(occurrences: int, length: int, parent: Item | None) -> tuple[int, int]:
     """Return how often an item of ``length`` occurs, and how far apart; a subitem occurs where its ``parent``
     does. Raises ValueError where both occur several times."""
+    if not 1 <= occurrences <= _MOST_OCCURRENCES:
+        raise ValueError(f"an item that occurs {occurrences:,} times")
     if parent is None or parent.occurrences == 1:
         return occurrences, length
     if occurrences > 1:

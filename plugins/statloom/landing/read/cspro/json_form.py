@@ -19,7 +19,7 @@ def parse(text: str, name: str) -> Dictionary:
         ) from None
     except KeyError as error:
         raise DeliveryError(f"not a CSPro dictionary: {error.args[0]!r} is missing", file=name) from None
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DeliveryError(f"not a CSPro dictionary: {error}", file=name) from None
 
 
