@@ -4,6 +4,7 @@ Workers are forked from the scheduler, and tasks from workers. What the schedule
 nothing; imported in each task, it would cost it 8 seconds. Change the library, and restart Airflow.
 """
 
+import contextlib
 import importlib
 import os
 import sys
@@ -29,6 +30,12 @@ PRELOADED = (
 if "scheduler" in sys.argv and os.environ.get("STATLOOM_PRELOAD", "1") != "0":
     for _name in PRELOADED:
         importlib.import_module(_name)
+
+    from statloom import errors, places
+
+    # Every task that loads or judges places some references; a fault in the registry is for those to tell.
+    with contextlib.suppress(errors.StatloomError):
+        places.load()
 
 if "scheduler" in sys.argv:
     from statloom import processes
