@@ -1,0 +1,76 @@
+"""``statloom release``: bring a release to a portal, or make workbooks of its places."""
+
+import argparse
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the subcommands ``publish-ckan`` and ``workbooks``."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    ckan = actions.add_parser(
+        "publish-ckan",
+        help="bring a CKAN portal to what a release says",
+        description=(
+            "Make or change a dataset for each series of a release, and one for the release as a whole, on "
+            "the CKAN portal at URL. Only files that differ are sent; a run that was stopped goes on where "
+            "it stopped. The API token is read from STATLOOM_CKAN_TOKEN."
+        ),
+    )
+    ckan.add_argument("url", metavar="URL", help="of the portal, as https://data.example.org")
+    ckan.add_argument("--folder", type=Path, help="of the release; the newest by default")
+    ckan.add_argument("--organization", help="that owns new datasets: its name or id in CKAN")
+    ckan.add_argument("--prefix", default="", help="put before the names of datasets")
+    ckan.add_argument("--withdrawn", metavar="REASON", help="mark the datasets as withdrawn")
+    ckan.add_argument("--quiet", action="store_true", help="print the summary only")
+    books = actions.add_parser(
+        "workbooks",
+        help="make Excel workbooks of places",
+        description=(
+            "Write the workbooks of the newest release's goals and of its places into a folder. A release "
+            "itself carries those of the country and of what it is divided into first, unless "
+            "STATLOOM_WORKBOOKS says otherwise."
+        ),
+    )
+    books.add_argument("--level", default="all", help="levels of places, separated by commas (default: all)")
+    books.add_argument("--into", type=Path, required=True, help="folder to write to")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Do what was asked; return 0."""
+    return _publish(arguments) if arguments.action == "publish-ckan" else _workbooks(arguments)
+
+
+def _publish(arguments: argparse.Namespace) -> int:
+    from statloom import settings
+    from statloom.exports.ckan_api import Portal
+    from statloom.exports.ckan_publish import publish
+
+    folder = arguments.folder or settings.load().open_data / "latest"
+    with Portal(arguments.url) as portal:
+        done = publish(
+            portal,
+            folder.resolve(),
+            organization=arguments.organization,
+            prefix=arguments.prefix,
+            withdrawn=arguments.withdrawn,
+            report=(lambda line: None) if arguments.quiet else print,
+        )
+    print(
+        f"{portal.url}: {done.created} datasets new, {done.changed} changed, {done.unchanged} as they were; "
+        f"{done.uploaded} files sent, {done.removed} removed"
+        + (f"; no longer released: {', '.join(done.discontinued)}" if done.discontinued else "")
+    )
+    return 0
+
+
+def _workbooks(arguments: argparse.Namespace) -> int:
+    from statloom import settings
+    from statloom.release import place_workbooks
+    from statloom.warehouse import connection, server, setup
+
+    here = settings.load()
+    with server.running(here):
+        setup.prepare(here)
+        written = place_workbooks.write(connection.engine(), arguments.into, arguments.level)
+    print(f"{len(written)} workbooks in {arguments.into}")
+    return 0
