@@ -52,9 +52,10 @@ def strike(here: Installation, point: Point, old: int, new: int) -> Outcome:
     wrong = invariants.at_rest(here, old, new)
     if ended.error and not ended.expected:
         wrong.append(f"the run ended with {ended.error}")
-    struck = ended.killed or ended.error is not None
     seen = here.query("select max(value)::int / 1000 from marts.observation", "analyst")
-    return Outcome(point, struck, seen == [(new,)], ended.error, tuple(wrong), back, time.monotonic() - began)
+    return Outcome(
+        point, ended.struck, seen == [(new,)], ended.error, tuple(wrong), back, time.monotonic() - began
+    )
 
 
 def revive(here: Installation) -> float:

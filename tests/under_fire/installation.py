@@ -149,13 +149,15 @@ def remove(here: Installation) -> None:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: whether it was killed, what it said when it failed, and the points of each step."""
+    """How a run ended: whether it was killed itself, what it said when it failed, how many points each step
+    had, and whether it came to the point at which something was to be killed.
+    """
 
     killed: bool
     error: str | None = None
     expected: bool = True  # the error is a StatloomError
     points: dict[str, int] | None = None
-    step: str | None = None
+    struck: bool = False
 
 
 def run(here: Installation, strike: Callable | None = None, only: tuple[str, ...] | None = None) -> Ended:
@@ -185,7 +187,7 @@ def run(here: Installation, strike: Callable | None = None, only: tuple[str, ...
         said = answers.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        return Ended(killed=True)
+        return Ended(killed=True, struck=True)
     assert said, f"the run ended without a word; see {here.folder / 'run.log'}"
     return Ended(killed=False, **json.loads(said))
 
@@ -195,8 +197,7 @@ def _work(watch, only: tuple[str, ...] | None) -> dict:
 
     from statloom.errors import StatloomError
 
-    known: dict = {}
-    name = None
+    known, said = {}, {}
     try:
         for name, step in steps(f"run {os.getpid()}"):
             if only is None or name in only:
@@ -204,11 +205,5 @@ def _work(watch, only: tuple[str, ...] | None) -> dict:
                 step(known)
     except Exception as error:
         traceback.print_exc()
-        text = f"{type(error).__name__}: {error}"
-        return {
-            "error": text,
-            "expected": isinstance(error, StatloomError),
-            "points": watch.seen,
-            "step": name,
-        }
-    return {"points": watch.seen}
+        said = {"error": f"{type(error).__name__}: {error}", "expected": isinstance(error, StatloomError)}
+    return said | {"points": watch.seen, "struck": watch.struck}

@@ -17,7 +17,7 @@ from statloom import processes
 from statloom.settings import Settings
 from statloom.warehouse import server
 
-VICTIMS = ("process", "backend", "server")
+VICTIMS = ("process", "backend", "postmaster", "server")
 _CHANGES = ("os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree")
 
 
@@ -28,7 +28,7 @@ class Watch:
         self.settings = settings
         self.step = ""
         self.seen: Counter[str] = Counter()
-        self.at, self.number, self.victim = "", 0, ""
+        self.at, self.number, self.victim, self.struck = "", 0, "", False
         self._lock = threading.Lock()
         for moment in ("before_cursor_execute", "after_cursor_execute", "commit"):
             event.listen(Engine, moment, self._statement)
@@ -73,6 +73,7 @@ class Watch:
             self.seen[self.step] += 1
             now = self.step == self.at and self.seen[self.step] == self.number
         if now:
+            self.struck = True
             self._kill(backend)
 
     def _kill(self, backend) -> None:
@@ -80,6 +81,8 @@ class Watch:
             os.kill(os.getpid(), signal.SIGKILL)
         elif self.victim == "backend":
             kill_backend(self.settings, backend() if backend else None)
+        elif self.victim == "postmaster":
+            os.kill(server.current(self.settings).pid, signal.SIGKILL)
         elif self.victim == "server":
             kill_server(self.settings)
 

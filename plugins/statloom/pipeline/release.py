@@ -2,18 +2,21 @@
 
 from statloom import release
 from statloom.errors import GateError
+from statloom.landing.database import stopped_database_named
 from statloom.quality import gates
 from statloom.warehouse.connection import engine
 
 
 def prepare(*, run_id: str | None) -> None:
     """Put the current publication's cells, after disclosure control, where the gate judges them."""
-    release.prepare(engine(), run_id=run_id)
+    with stopped_database_named("a release was being prepared"):
+        release.prepare(engine(), run_id=run_id)
 
 
 def gate(*, run_id: str | None) -> None:
     """Judge what would be released; raise GateError when it must not be."""
-    result = gates.judge("release", "release", engine=engine(), run_id=run_id)
+    with stopped_database_named("a release was being judged"):
+        result = gates.judge("release", "release", engine=engine(), run_id=run_id)
     if not result.passed:
         raise GateError(result.message)
 

@@ -24,7 +24,6 @@ import secrets as random_secrets
 import shlex
 import shutil
 import signal
-import socket as sockets
 import subprocess
 import sys
 import tempfile
@@ -460,20 +459,27 @@ def _find(settings: Settings) -> Server | None:
         port, ready = int(lines[3]), lines[7].strip() == "ready"
     except (OSError, IndexError, ValueError):
         return None
-    if not ready or not _listens(port):
+    if not ready or not _accepts(port):
         return None
     known = processes.read_json(_server_file(settings))
     return Server(HOST, port, known.get("socket"), pid=pid)
 
 
-def _listens(port: int) -> bool:
-    with sockets.socket() as probe:
-        probe.settimeout(2)
-        return probe.connect_ex((HOST, port)) == 0
+def _accepts(port: int) -> bool:
+    """Say whether the server takes sessions: one that recovers listens too, and sends everybody away."""
+    from psycopg import pq
+
+    return pq.PGconn.ping(f"host={HOST} port={port} connect_timeout=5".encode()) == pq.Ping.OK
 
 
 def _ensure_running(settings: Settings, options: Mapping[str, str], *, keep: bool) -> Server:
     found = _find(settings)
+    if found is None and _postmaster(_data(settings)) is not None:
+        # It is starting, or recovers after one of its processes was killed.
+        processes.wait_until(
+            lambda: _find(settings) or _postmaster(_data(settings)) is None, seconds=SECONDS_TO_START
+        )
+        found = _find(settings)
     if found is not None:
         known = processes.read_json(_server_file(settings))
         if known.get("pid") != found.pid or (keep and not known.get("keep")):
