@@ -45,14 +45,17 @@ def neutralised(table: pa.Table) -> pa.Table:
             column = pc.cast(column, field.type.value_type)
         if not _is_text(column.type):
             continue
-        found = pc.and_not(
-            pc.match_substring_regex(column, _FORMULA), pc.match_substring_regex(column, _NUMBER)
-        )
-        if pc.any(found).as_py():
+        # Most columns have few values: these are looked at before every row is.
+        if pc.any(_found(pc.unique(column))).as_py():
+            found = _found(column)
             quote = pa.scalar("'", column.type)
             safe = pc.if_else(found, pc.binary_join_element_wise(quote, column, ""), column)
             table = table.set_column(position, field.with_type(column.type), safe)
     return table.rename_columns([neutralised_text(name) for name in table.column_names])
+
+
+def _found(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    return pc.and_not(pc.match_substring_regex(column, _FORMULA), pc.match_substring_regex(column, _NUMBER))
 
 
 def in_duckdb(expression: str) -> str:

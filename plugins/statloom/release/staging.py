@@ -43,7 +43,8 @@ def prepare(engine: Engine, *, run_id: str | None) -> None:
         connection.execute(
             text(
                 "insert into release.candidate (publication_id, inputs_sha256, sources, metadata, run_id) "
-                "values (:publication_id, :inputs, cast(:sources as jsonb), cast(:metadata as jsonb), :run_id) "
+                "values (:publication_id, :inputs, cast(:sources as jsonb), cast(:metadata as jsonb), "
+                ":run_id) "
                 "on conflict (only_row) do update set publication_id = excluded.publication_id, "
                 "inputs_sha256 = excluded.inputs_sha256, sources = excluded.sources, "
                 "metadata = excluded.metadata, run_id = excluded.run_id, prepared_at = now()"

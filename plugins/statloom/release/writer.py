@@ -2,7 +2,6 @@
 
 # ruff: noqa: S608  names in these statements are constants of this package or quoted
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,20 +10,16 @@ from sqlalchemy.exc import OperationalError
 
 from statloom import settings
 from statloom.errors import GateError, StatloomError
-from statloom.exports import catalogue, checksums, csv, data_package, pages, parquet
+from statloom.exports import catalogue, checksums, data_package
 from statloom.exports.figures import Kept
-from statloom.exports.model import About, Dataset, Metadata, Source, Table, fields_of
-from statloom.publication import shapes
+from statloom.exports.model import About, Metadata, Source
 from statloom.publication.lock import alone
 from statloom.publication.sql import literal, names, run
-from statloom.release import folder, frames, metadata, portals
+from statloom.release import folder, metadata, portals, tables
 from statloom.release.about import texts
-from statloom.release.columns import CELL, DATASET, DIMENSIONS, PLACE, prepare_schema
+from statloom.release.columns import CELL, DATASET, prepare_schema
 
 _LOCK = 0x72656C65
-GZIP_ABOVE = 20_000_000
-
-_ORDER = ("place_level", "place_vintage", "place_code", "period", *DIMENSIONS, "source_id", "source_level")
 
 
 @dataclass(frozen=True)
@@ -179,149 +174,12 @@ def _files(connection: Connection, open_data: Path, about: About, sources: dict[
     """Write all files of the release and return the checksum of its list of checksums."""
     here = folder.start(open_data, about.release_id)
     kept = Kept()
-    tables = [
-        _places(connection, here),
-        _series(connection, here),
-        *_datasets(connection, here, sources, about.metadata, kept),
-    ]
-    data_package.write(here, about, tables)
-    catalogue.write(here, about, tables)
-    pages.write(here, about, tables)
-    portals.write(here, about, tables, kept)
-    known = {f.path: f.sha256 for table in tables for f in (table.file, table.parquet) if f}
-    return checksums.write(here, known)
-
-
-def _datasets(
-    connection: Connection, here: Path, sources: dict[str, Source], said: Metadata, kept: Kept
-) -> Iterator[Table]:
-    descriptions = shapes.read(connection, "marts", "v")["observation"].column_comments
-    descriptions = {"preferred": "True for the figure to use where several sources give one."} | descriptions
-    # In the C collation, so that files do not depend on the server's language.
-    order = ", ".join(f'{name} collate "C"' for name in _ORDER)
-    rows = run(
-        connection, f"select {names(DATASET)} from release.candidate_dataset order by series_code"
-    ).mappings()
-    for row in rows.all():
-        frame = frames.read(
-            connection,
-            f"select {names(CELL)} from release.candidate_cell "
-            f"where series_code = {literal(row['series_code'])} order by {order}, observation_key",
-            CELL,
-        )
-        dataset = Dataset(
-            code=row["series_code"],
-            title=row["title"],
-            description=_definition(row),
-            unit=row["unit_title"] or row["unit"] or "",
-            sources=tuple(sources[name] for name in row["sources"].split(", ")),
-            title_ne=row["title_ne"],
-            indicator_code=row["indicator_code"],
-            goal=str(row["goal"]) if row["goal"] is not None else None,
-            period_start=row["period_start"],
-            period_end=row["period_end"],
-            place_levels=tuple(row["place_levels"].split(", ")),
-            cells=row["cells"],
-            cells_suppressed=row["cells_suppressed"],
-            definition=row["definition"] or "",
-            definition_ne=row["definition_ne"],
-            approximation=row["approximation"] or "",
-            unit_code=row["unit"] or "",
-            unit_ne=row["unit_title_ne"],
-            unit_multiplier=row["unit_multiplier"] or 0,
-            measure_type=row["measure_type"] or "",
-            numerator=row["numerator_definition"] or "",
-            denominator=row["denominator_definition"] or "",
-            direction=row["direction"] or "",
-            custodian=row["custodian"] or "",
-            breakdowns=tuple((row["breakdowns"] or "").lower().split()),
-            frequencies=tuple(row["frequencies"].split(", ")),
-            indicator=said.indicators.get(row["indicator_code"]),
-        )
-        fields = fields_of(
-            frame.schema,
-            descriptions,
-            ("observation_key", "series_code", "place_id", "period"),
-            said.columns,
-            dict.fromkeys(("value", "se", "ci_low", "ci_high", "geo_se"), dataset.unit),
-        )
-        kept.add(dataset.code, frame)
-        plain = here / "data" / f"{dataset.code}.csv"
-        written = csv.write(frame, plain, gzip_above=GZIP_ABOVE)
-        compression = "gz" if written.suffix == ".gz" else None
-        columnar = parquet.write(frame, plain.with_suffix(".parquet"), dataset=dataset, fields=fields)
-        yield Table(
-            name=dataset.code,
-            title=dataset.title + (" (synthetic)" if dataset.synthetic else ""),
-            description=_description(dataset),
-            fields=fields,
-            key=("observation_key",),
-            file=checksums.describe(here, written, csv.MEDIA_TYPE, compression),
-            references=(("place_id", "places", "place_id"), ("series_code", "series", "series_code")),
-            dataset=dataset,
-            parquet=checksums.describe(here, columnar, parquet.MEDIA_TYPE),
-            title_ne=dataset.title_ne,
-        )
-
-
-def _definition(row) -> str:
-    parts = (row["definition"], row["approximation"] and f"Approximation: {row['approximation']}")
-    return " ".join(part for part in parts if part)
-
-
-def _description(dataset: Dataset) -> str:
-    parts = [dataset.description, f"Unit: {dataset.unit}." if dataset.unit else ""]
-    if dataset.synthetic:
-        parts.append("Synthetic: made by a generator for demonstration, not collected from anyone.")
-    if dataset.cells_suppressed:
-        parts.append(
-            f"{dataset.cells_suppressed:,} of {dataset.cells:,} cells are left out to protect respondents."
-        )
-    return " ".join(part for part in parts if part)
-
-
-def _places(connection: Connection, here: Path) -> Table:
-    mart = shapes.read(connection, "marts", "v")["place"]
-    columns = {name: kind for name, kind in PLACE.items() if name in mart.columns or name == "parent_code"}
-    selected = ", ".join("u.place_code" if name == "parent_code" else f"p.{name}" for name in columns)
-    frame = frames.read(
-        connection,
-        f"select {selected} from marts.place p left join marts.place u on u.place_id = p.parent_id "
-        'order by p.place_id collate "C"',
-        columns,
-    )
-    said = {"parent_code": "Code of the place that this one is part of."} | mart.column_comments
-    return Table(
-        name="places",
-        title="Places",
-        description="Every place that figures stand for: code, level, vintage, and the place it is part of.",
-        fields=fields_of(frame.schema, said, ("place_id", "place_level")),
-        key=("place_id",),
-        file=checksums.describe(here, csv.write(frame, here / "places.csv"), csv.MEDIA_TYPE),
-        references=(("parent_id", "", "place_id"),),
-    )
-
-
-def _series(connection: Connection, here: Path) -> Table:
-    columns = {name: kind for name, kind in DATASET.items() if name != "cells_recoverable"}
-    frame = frames.read(
-        connection,
-        f'select {names(columns)} from release.candidate_dataset order by series_code collate "C"',
-        columns,
-    )
-    said = {
-        "sources": "Identifiers of the sources, separated by commas.",
-        "cells_suppressed": "Cells left out to protect respondents.",
-        "synthetic": "True when a source is made by a generator.",
-    }
-    return Table(
-        name="series",
-        title="Series",
-        description="The series of this release, one file each.",
-        fields=fields_of(frame.schema, said, ("series_code",)),
-        key=("series_code",),
-        file=checksums.describe(here, csv.write(frame, here / "series.csv"), csv.MEDIA_TYPE),
-    )
+    made, whole = tables.write(connection, here, about, sources, kept)
+    data_package.write(here, about, made)
+    catalogue.write(here, about, made)
+    portals.write(here, about, made, kept)
+    files = [file for table in made for file in (table.file, table.parquet, *table.others) if file]
+    return checksums.write(here, {file.path: file.sha256 for file in (*files, *whole)})
 
 
 def _rows(connection: Connection, release_id: int, manifest: str) -> None:

@@ -6,6 +6,7 @@ fast and writes every text as it is (``pysdmx`` would turn an apostrophe into a 
 
 from statloom.exports.sdmx.editions import EDITIONS, Edition
 from statloom.exports.sdmx.figures import Figures
+from statloom.exports.sdmx.structure import Area
 from statloom.exports.sdmx.writer import CSV_MEDIA_TYPE, ML_MEDIA_TYPE, Writer
 
-__all__ = ["CSV_MEDIA_TYPE", "EDITIONS", "ML_MEDIA_TYPE", "Edition", "Figures", "Writer"]
+__all__ = ["CSV_MEDIA_TYPE", "EDITIONS", "ML_MEDIA_TYPE", "Area", "Edition", "Figures", "Writer"]

@@ -218,7 +218,7 @@ def _named(message: bytes, names: list[_Name]) -> bytes:
                 more.text = words
                 last.addnext(more)
                 last = more
-        # The schema of 3.0 allows fewer codes above others than it allows codes: the country's number is none.
+        # The schema of 3.0 wants letters first in what stands above: the country's number is not allowed.
         if name.parent and not (three and name.parent[0].isdigit()):
             parent = etree.Element(f"{{{structures}}}Parent")
             if three:

@@ -44,24 +44,22 @@ class Writer:
     """Writes the SDMX files of a release to ``folder/sdmx``: ``add`` series by series, ``finish`` at the end.
 
     ``cells``: how many figures there are in all, which decides with ``gzip_above`` (bytes) whether the files
-    of all figures are packed. ``ml``: whether SDMX-ML of the figures is written too.
+    of all figures are packed.
     """
 
-    def __init__(
-        self, folder: Path, about: About, *, cells: int, gzip_above: int | None = None, ml: bool = True
-    ) -> None:
-        self.folder, self.about, self.ml = folder, about, ml
+    def __init__(self, folder: Path, about: About, *, cells: int, gzip_above: int | None = None) -> None:
+        self.folder, self.about = folder, about
         self.figures = Figures(about)
         self.series: list[Dataset] = []
         packed = gzip_above is not None and cells * _BYTES_A_LINE > gzip_above
         self._csv: dict[Edition, packing.File] = {}
         for edition in EDITIONS:
             here = folder / FOLDER / edition.number
-            (here / "data" if ml else here).mkdir(parents=True, exist_ok=True)
+            (here / "data").mkdir(parents=True, exist_ok=True)
             file = packing.File(here / ("data.csv.gz" if packed else "data.csv"), packed=packed)
             file.write(f"{self._first(edition)},{','.join(part.concept for part in PARTS)}\n".encode())
             self._csv[edition] = file
-        self._frames = {edition: self._frame(edition) for edition in EDITIONS} if ml else {}
+        self._frames = {edition: self._frame(edition) for edition in EDITIONS}
 
     def __enter__(self) -> Self:
         return self
@@ -71,20 +69,23 @@ class Writer:
             file.close()
         self.figures.connection.close()
 
-    def add(self, cells: pa.Table, dataset: Dataset) -> list[File]:
-        """Write the figures of a series, with the columns of released cells; return its SDMX-ML files."""
+    def add(self, cells: pa.Table, dataset: Dataset, *, ml: bool = True) -> list[File]:
+        """Write the figures of a series, with the columns of released cells; return its SDMX-ML files.
+
+        ``ml``: whether it is written as SDMX-ML too.
+        """
         self.series.append(dataset)
         cells = self.figures.one_a_key(cells)
         if not len(cells):
             return []
         values = self.figures.values(cells, dataset)
-        lines = [_csv_line(values), _ml_line(values)] if self.ml else [_csv_line(values)]
+        lines = [_csv_line(values), _ml_line(values)] if ml else [_csv_line(values)]
         observations = []
         for figures, *elements in self.figures.lines(cells, lines):
             for edition, file in self._csv.items():
                 file.write(bytes(figures).replace(_START.encode(), self._prefix(edition)))
             observations += elements
-        return self._write_ml(dataset, observations) if self.ml else []
+        return self._write_ml(dataset, observations) if ml else []
 
     def _write_ml(self, dataset: Dataset, parts: list[memoryview]) -> list[File]:
         packed = sum(part.nbytes for part in parts) > _ML_GZIP_ABOVE
