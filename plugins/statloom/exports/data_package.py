@@ -1,6 +1,7 @@
 """A Frictionless Data Package (version 2) over the whole of a release."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from statloom.exports.licences import licence
@@ -11,18 +12,25 @@ PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
 TABLE_SCHEMA = "https://datapackage.org/profiles/2.0/tableschema.json"
 
 
-def build(about: About, tables: list[Table]) -> dict:
-    """Return the descriptor: every CSV as a table with types and keys, every Parquet file as a file."""
+def build(about: About, tables: list[Table], files: Iterable[File] = ()) -> dict:
+    """Return the descriptor: every CSV as a table with types and keys, every other file as a file.
+
+    ``files`` hold the release as a whole.
+    """
     sources = {
         source.source_id: source for table in tables if table.dataset for source in table.dataset.sources
     }
     resources = [_table(table) for table in tables]
     resources += [_parquet(table) for table in tables if table.parquet]
+    resources += [_other(table, file) for table in tables for file in table.others]
+    resources += [_other(None, file) for file in files]
     package = {
         "$schema": PROFILE,
         "name": f"open-data-{about.release_id}",
         "title": about.title,
+        "titles": about.titles.each(),
         "description": about.description,
+        "descriptions": about.descriptions.each(),
         "version": f"{about.release_id}.0.0",
         "created": f"{about.issued.isoformat()}T00:00:00Z",
         "contributors": [{"title": about.publisher, "roles": ["publisher"]}],
@@ -35,10 +43,10 @@ def build(about: About, tables: list[Table]) -> dict:
     return {key: value for key, value in package.items() if value}
 
 
-def write(folder: Path, about: About, tables: list[Table]) -> Path:
+def write(folder: Path, about: About, tables: list[Table], files: Iterable[File] = ()) -> Path:
     """Write ``datapackage.json`` into ``folder`` and return its path."""
     path = folder / NAME
-    text = json.dumps(build(about, tables), ensure_ascii=False, indent=2)
+    text = json.dumps(build(about, tables, files), ensure_ascii=False, indent=2)
     path.write_text(text + "\n", encoding="utf-8")
     return path
 
@@ -61,13 +69,16 @@ def _table(table: Table) -> dict:
         "$schema": TABLE_SCHEMA,
         "fields": [
             {"name": field.name, "type": field.type}
+            | ({"title": field.title.en, "titles": field.title.each()} if field.title else {})
             | ({"description": field.description} if field.description else {})
+            | ({"unit": field.unit} if field.unit else {})
             | ({"constraints": {"required": True}} if field.required else {})
             for field in table.fields
         ],
         "missingValues": [""],
-        "primaryKey": list(table.key),
     }
+    if table.key:
+        schema["primaryKey"] = list(table.key)
     if table.references:
         schema["foreignKeys"] = [
             {"fields": [column], "reference": {"resource": _name(other), "fields": [target]}}
@@ -77,6 +88,7 @@ def _table(table: Table) -> dict:
         "name": _name(table.name),
         "type": "table",
         "title": table.title,
+        "titles": table.titles.each(),
         "description": table.description,
         **_file(table.file),
         "format": "csv",
@@ -100,8 +112,23 @@ def _parquet(table: Table) -> dict:
     } | _rights(table)
 
 
-def _rights(table: Table) -> dict:
-    if table.dataset is None:
+def _other(table: Table | None, file: File) -> dict:
+    name = file.path.removesuffix(".gz")
+    title = file.title.en if file.title else name
+    resource = {
+        "name": _name(name.replace("/", "-")),
+        "type": "file",
+        "title": f"{table.title} ({title})" if table else title,
+        **_file(file),
+        "format": name.rpartition(".")[2],
+    }
+    if file.compression:
+        resource["compression"] = file.compression
+    return resource | _rights(table)
+
+
+def _rights(table: Table | None) -> dict:
+    if table is None or table.dataset is None:
         return {}
     return {
         "licenses": _licences(table.dataset.sources),

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from statloom import settings
 from statloom.errors import GateError, StatloomError
-from statloom.exports import catalogue, checksums, data_package
+from statloom.exports import catalogue, checksums, csvw, data_package
 from statloom.exports.figures import Kept
 from statloom.exports.model import About, Metadata, Source
 from statloom.publication.lock import alone
@@ -175,8 +175,9 @@ def _files(connection: Connection, open_data: Path, about: About, sources: dict[
     here = folder.start(open_data, about.release_id)
     kept = Kept()
     made, whole = tables.write(connection, here, about, sources, kept)
-    data_package.write(here, about, made)
-    catalogue.write(here, about, made)
+    data_package.write(here, about, made, whole)
+    csvw.write(here, about, made)
+    catalogue.write(here, about, made, whole)
     portals.write(here, about, made, kept)
     files = [file for table in made for file in (table.file, table.parquet, *table.others) if file]
     return checksums.write(here, {file.path: file.sha256 for file in (*files, *whole)})
