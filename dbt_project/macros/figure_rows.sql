@@ -37,7 +37,9 @@ select
     {{ geo_se('gathered', 'divided', 'series') }} as geo_se,
     coverage.other_basis,
     coverage.units_reported,
-    coverage.units_missing
+    coverage.units_missing,
+    held_back.gate_status,
+    held_back.gate_reason
 from {{ ref('gathered_figure') }} as gathered
 inner join {{ ref('cell') }} as cell on cell.cell_id = gathered.cell_id
 inner join {{ ref('series') }} as series on series.series_code = cell.series_code
@@ -47,6 +49,9 @@ inner join {{ ref('coverage') }} as coverage
     on coverage.track_id = gathered.track_id
     and coverage.place_number = gathered.place_number
     and coverage.basis = series.apportion_basis
+left join {{ ref('held_back_cell') }} as held_back
+    on held_back.cell_id = gathered.cell_id
+    and held_back.track_id = gathered.track_id
 left join {{ ref('divided_figure') }} as divided
     on divided.cell_id = gathered.cell_id
     and divided.track_id = gathered.track_id

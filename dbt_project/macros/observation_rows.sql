@@ -1,5 +1,9 @@
-{# The rows of a mart of observations, from a model of figures. #}
-{% macro observation_rows(figures) -%}
+{#
+  The rows of a mart of observations, from a model of figures. What is held back stands there without a value, beside
+  the last value that this mart showed; so do figures of a part that is held back which its delivery lacks.
+#}
+{% macro observation_rows(figures, mart) -%}
+{%- set last_good = source('publication', 'last_good_value') -%}
 with time_period as (
     select distinct on (source_id, period) source_id, period, period_start, period_end, time_detail
     from {{ source('landing', 'period') }}
@@ -45,6 +49,7 @@ select
     figure.split_share,
     figure.geo_se,
     case
+        when figure.gate_status = 'held back' then 'O'
         when figure.value is null then 'M'
         when figure.geo_method = 'apportioned' then 'E'
         when band.rule in ('warn', 'withhold') then 'U'
@@ -52,6 +57,11 @@ select
     end as obs_status,
     nullif(concat_ws(
         '; ',
+        case when figure.gate_status = 'held back' then 'held back by a gate' end,
+        case
+            when figure.gate_status = 'newer delivery held back'
+                then 'of an earlier delivery: a newer one is held back by its gate'
+        end,
         case when origin.synthetic then 'synthetic' end,
         case
             when figure.units_missing > 0
@@ -71,7 +81,12 @@ select
         end,
         case when figure.is_propagated_se then 'standard error from those of independent estimates' end,
         case when band.rule in ('warn', 'withhold') then band.title end
-    ), '') as comment
+    ), '') as comment,
+    figure.gate_status,
+    figure.gate_reason,
+    good.value as last_good_value,
+    good.publication_id as last_good_publication,
+    good.delivery_sha256 as last_good_delivery
 from {{ figures }} as figure
 inner join {{ ref('cell') }} as cell on cell.cell_id = figure.cell_id
 inner join {{ ref('series') }} as series on series.series_code = cell.series_code
@@ -84,4 +99,54 @@ left join {{ ref('quality_band') }} as band
     and band.band = {{ quality_band('figure', 'series') }}
 inner join time_period
     on time_period.source_id = figure.source_id and time_period.period = figure.period
+left join {{ last_good }} as good
+    on good.mart = '{{ mart }}'
+    and good.observation_key = figure.observation_key
+    and figure.gate_status = 'held back'
+
+union all
+
+select
+    {%- for column in observation_columns() %}
+    {% if column.name in held_back_columns() -%} {{ held_back_columns()[column.name] }}
+    {%- else -%} (good.content ->> '{{ column.name }}')::{{ column.data_type }}
+    {%- endif %} as {{ column.name }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from {{ last_good }} as good
+inner join {{ ref('held_back_part') }} as part
+    on part.source_id = good.source_id
+    and part.series_code = good.series_code
+    and part.period = good.period
+    and part.gate_status = 'held back'
+where
+    good.mart = '{{ mart }}'
+    and not exists (select from {{ figures }} as figure where figure.observation_key = good.observation_key)
+{%- endmacro %}
+
+
+{# The columns of a mart of observations, as its contract (models/marts/marts.yml) has them. #}
+{% macro observation_columns() -%}
+{{ return(graph.nodes['model.statloom.observation'].columns.values() if execute else []) }}
+{%- endmacro %}
+
+
+{# What a figure shows that is held back and not in its delivery: all else is as it was last published. #}
+{% macro held_back_columns() -%}
+{%- set shown = {
+    'obs_status': "'O'",
+    'comment': "'held back by a gate' || case when good.content ->> 'comment' like '%synthetic%' then '; synthetic' else '' end",
+    'gate_status': 'part.gate_status',
+    'gate_reason': 'part.gate_reason',
+    'last_good_value': 'good.value',
+    'last_good_publication': 'good.publication_id',
+    'last_good_delivery': 'good.delivery_sha256',
+} -%}
+{%- for name in ['numerator', 'denominator', 'value', 'split_share'] -%}
+    {%- do shown.update({name: 'null::numeric'}) -%}
+{%- endfor -%}
+{%- for name in ['se', 'cv', 'ci_low', 'ci_high', 'deff', 'geo_se'] -%}
+    {%- do shown.update({name: 'null::double precision'}) -%}
+{%- endfor -%}
+{%- do shown.update({'n': 'null::bigint', 'quality_band': 'null::text', 'quality_rule': 'null::text'}) -%}
+{{ return(shown) }}
 {%- endmacro %}

@@ -17,7 +17,11 @@ from (
     group by placed.category_id, placed.track_id, partner.to_vintage
 ) as by_category
 inner join {{ ref('category_link') }} as link on link.category_id = by_category.category_id
-where link.is_additive
+left join {{ ref('held_back_cell') }} as held_back
+    on held_back.cell_id = link.cell_id
+    and held_back.track_id = by_category.track_id
+    and held_back.gate_status = 'held back'
+where link.is_additive and held_back.cell_id is null
 group by link.cell_id, by_category.track_id, by_category.to_vintage
 {%- endset %}
 {% set after -%}

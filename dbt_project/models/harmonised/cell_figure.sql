@@ -1,5 +1,6 @@
 -- Figures by series and breakdown on the places that reported them. What is no count, and stands in several rows, has
--- no value: such rows cannot be added up.
+-- no value: such rows cannot be added up. Nor has what the gates hold back: its figures are there, without any number,
+-- and so is all that is made of them.
 with added_up as (
     select
         link.cell_id,
@@ -43,6 +44,12 @@ described as (
         series.measure_type = 'count' as is_count
     from {{ ref('cell') }} as cell
     inner join {{ ref('series') }} as series on series.series_code = cell.series_code
+),
+
+held_back as (
+    select cell_id, track_id
+    from {{ ref('held_back_cell') }}
+    where gate_status = 'held back'
 )
 
 select
@@ -51,19 +58,23 @@ select
     added_up.place_number,
     described.basis,
     described.is_count or added_up.value is null as is_additive,
-    added_up.numerator,
-    added_up.denominator,
-    case when described.is_count or added_up.rows = 1 then added_up.value end as value,
+    case when held_back.cell_id is null then added_up.numerator end as numerator,
+    case when held_back.cell_id is null then added_up.denominator end as denominator,
+    case when held_back.cell_id is null and (described.is_count or added_up.rows = 1) then added_up.value end as value,
     case when added_up.rows = 1 then estimated.se end as se,
     case when added_up.rows = 1 then estimated.ci_low end as ci_low,
     case when added_up.rows = 1 then estimated.ci_high end as ci_high,
     estimated.n,
     case when added_up.rows = 1 then estimated.deff end as deff,
     case when added_up.rows = 1 then estimated.own_strata end as own_strata,
-    added_up.rows > 1 and estimated.se is not null as lost_se
+    coalesce(added_up.rows > 1 and estimated.se is not null, false) as lost_se
 from added_up
 inner join described on described.cell_id = added_up.cell_id
+left join held_back
+    on held_back.cell_id = added_up.cell_id
+    and held_back.track_id = added_up.track_id
 left join estimated
     on estimated.cell_id = added_up.cell_id
     and estimated.track_id = added_up.track_id
     and estimated.place_number = added_up.place_number
+    and held_back.cell_id is null

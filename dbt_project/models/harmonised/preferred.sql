@@ -1,6 +1,7 @@
 -- The one figure that stands for a series × breakdown on one of today's places in a period, of all that are there:
 -- where a preference_rule says cv, that with the least error by its value; observed before merged before apportioned; then the level of reporting nearest to the place's; then the declared
--- order of sources; synthetic sources last.
+-- order of sources; synthetic sources last. A figure that is held back stands there only where no source has a value;
+-- `held_back_sources`: whose figures are held back, so that another's stands in their place.
 with depth (place_level, depth) as (
     values ('country', 0), ('province', 1), ('district', 2), ('local_unit', 3), ('vdc', 4)
 ),
@@ -30,7 +31,9 @@ chosen as (
         figure.observation_key,
         figure.cell_id,
         figure.place_id,
-        figure.period
+        figure.period,
+        figure.source_id,
+        figure.value is null as is_held_back
     from {{ ref('figure') }} as figure
     inner join {{ ref('cell') }} as cell on cell.cell_id = figure.cell_id
     inner join {{ ref('place') }} as place on place.place_id = figure.place_id
@@ -40,11 +43,12 @@ chosen as (
     left join {{ ref('source_preference') }} as preference
         on preference.series_code = cell.series_code and preference.source_id = figure.source_id
     left join by_cv on by_cv.series_code = cell.series_code
-    where figure.is_current and figure.value is not null
+    where figure.is_current and (figure.value is not null or figure.gate_status = 'held back')
     order by
         figure.cell_id,
         figure.place_id,
         figure.period,
+        figure.value is null,
         case
             when by_cv.series_code is not null
                 then {{ figure_error('figure', 'origin.kind') }} / nullif(abs(figure.value), 0)::double precision
@@ -54,13 +58,26 @@ chosen as (
         preference.preference nulls last,
         origin.synthetic,
         figure.source_id
+),
+
+held_back as (
+    select cell_id, place_id, period, string_agg(distinct source_id, ', ' order by source_id) as sources
+    from {{ ref('figure') }}
+    where is_current and gate_status = 'held back'
+    group by cell_id, place_id, period
 )
 
 select
-    observation_key,
-    cell_id,
-    place_id,
-    period,
-    period = min(period) over (partition by cell_id, place_id) as is_first,
-    period = max(period) over (partition by cell_id, place_id) as is_latest
+    chosen.observation_key,
+    chosen.cell_id,
+    chosen.place_id,
+    chosen.period,
+    chosen.period = min(chosen.period) over (partition by chosen.cell_id, chosen.place_id) as is_first,
+    chosen.period = max(chosen.period) over (partition by chosen.cell_id, chosen.place_id) as is_latest,
+    chosen.is_held_back,
+    case when not chosen.is_held_back then held_back.sources end as held_back_sources
 from chosen
+left join held_back
+    on held_back.cell_id = chosen.cell_id
+    and held_back.place_id = chosen.place_id
+    and held_back.period = chosen.period

@@ -12,6 +12,21 @@ category_use as (
     group by category_id
 ),
 
+-- Rows all of whose figures the gates hold back.
+held_back as (
+    select link.category_id, held.track_id
+    from {{ ref('held_back_cell') }} as held
+    inner join {{ ref('category_link') }} as link on link.cell_id = held.cell_id
+    inner join (
+        select category_id, count(*) as cells
+        from {{ ref('category_link') }}
+        group by category_id
+    ) as fed on fed.category_id = link.category_id
+    where held.gate_status = 'held back'
+    group by link.category_id, held.track_id, fed.cells
+    having count(*) = fed.cells
+),
+
 partner as (
     select from_place as place_number, bool_or(is_same) as is_same
     from {{ ref('place_link') }}
@@ -31,6 +46,7 @@ judged as (
             when category_use.category_id is null then 2
             when placed.track_id is null then 3
             when placed.value is null then 4
+            when held_back.category_id is not null then 7
             when partner.place_number is null then 5
             when not (category_use.is_additive or partner.is_same) then 6
             else 0
@@ -40,6 +56,7 @@ judged as (
     inner join measured on measured.source_id = category.source_id
     left join category_use on category_use.category_id = placed.category_id
     left join partner on partner.place_number = placed.place_number
+    left join held_back on held_back.category_id = placed.category_id and held_back.track_id = placed.track_id
 ),
 
 per_row as (
@@ -77,5 +94,6 @@ inner join (
     (3, 'map', 'the period cannot be read'),
     (4, 'map', 'the cell is empty'),
     (5, 'crosswalk', 'the place has no partner among today''s places'),
-    (6, 'crosswalk', 'a rate without its parts cannot be carried to another place')
+    (6, 'crosswalk', 'a rate without its parts cannot be carried to another place'),
+    (7, 'gate', 'held back by a gate')
 ) as reason (outcome, stage, reason) on reason.outcome = counted.outcome

@@ -24,9 +24,12 @@ figure as (
     inner join {{ ref('figure') }} as chosen on chosen.observation_key = preferred.observation_key
     inner join origin on origin.source_id = chosen.source_id
     where
-        not (preferred.is_first and preferred.is_latest)
-        or chosen.se is not null
-        or chosen.lost_se
+        preferred.is_held_back is not true
+        and (
+            not (preferred.is_first and preferred.is_latest)
+            or chosen.se is not null
+            or chosen.lost_se
+        )
 ),
 
 sampled_cell as (

@@ -43,13 +43,16 @@ found as (
         place.place_level,
         cell.breakdown,
         figure.period,
-        count(distinct figure.place_id) as places,
-        count(distinct figure.place_id) filter (where figure.geo_method = 'observed') as places_observed,
-        string_agg(distinct figure.source_id, ', ' order by figure.source_id) as sources
+        count(distinct figure.place_id) filter (where figure.value is not null) as places,
+        count(distinct figure.place_id) filter (where figure.value is null) as places_held_back,
+        count(distinct figure.place_id)
+            filter (where figure.geo_method = 'observed' and figure.value is not null) as places_observed,
+        string_agg(distinct figure.source_id, ', ' order by figure.source_id)
+            filter (where figure.value is not null) as sources
     from {{ ref('figure') }} as figure
     inner join cell on cell.cell_id = figure.cell_id
     inner join current_place as place on place.place_id = figure.place_id
-    where figure.is_current and figure.value is not null
+    where figure.is_current and (figure.value is not null or figure.gate_status = 'held back')
     group by 1, 2, 3, 4
 ),
 
@@ -76,9 +79,10 @@ select
     grid.period,
     coalesce(found.places, 0)::integer as places,
     coalesce(found.places_observed, 0)::integer as places_observed,
+    coalesce(found.places_held_back, 0)::integer as places_held_back,
     level.places_expected::integer as places_expected,
     coalesce(found.sources, '') as sources,
-    found.places is null as is_gap
+    coalesce(found.places, 0) = 0 as is_gap
 from grid
 inner join level on level.place_level = grid.place_level
 inner join {{ ref('series') }} as series on series.series_code = grid.series_code

@@ -1,1 +1,1 @@
-{{ observation_rows(ref('former_figure')) }}
+{{ observation_rows(ref('former_figure'), 'former_observation') }}

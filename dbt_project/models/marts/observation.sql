@@ -1,1 +1,1 @@
-{{ observation_rows(ref('figure')) }}
+{{ observation_rows(ref('figure'), 'observation') }}

@@ -43,7 +43,8 @@ select
             then trim_scale(round(100 * (latest.value - baseline.value) / nullif(abs(baseline.value), 0), 6))
     end as change_percent,
     case
-        when ends.periods = 1 then 'one period'
+        when ends.periods = 1 and latest.gate_status is distinct from 'held back' then 'one period'
+        when 'held back' in (latest.gate_status, baseline.gate_status) then 'held back'
         when latest.value is null or baseline.value is null then 'missing'
         when series.direction = 'none' then 'no direction'
         when latest.value = baseline.value then 'unchanged'

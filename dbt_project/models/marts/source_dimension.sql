@@ -2,6 +2,24 @@ with series as (
     select source_id, string_agg(distinct series_code, ', ' order by series_code) as series_codes
     from {{ source('landing', 'series_mapping') }}
     group by source_id
+),
+
+-- The parts as the marts were built without them; since when, as it is written down.
+held_back as (
+    select
+        part.source_id,
+        count(distinct (part.series_code, part.period)) as parts,
+        string_agg(distinct part.gate_reason, '; ' order by part.gate_reason) as reason,
+        min(written.since) as since
+    from {{ ref('held_back_part') }} as part
+    inner join {{ source('quality', 'held_back') }} as written
+        on written.source_id = part.source_id
+        and written.series_code = part.series_code
+        and written.period = part.period
+        and written.lifted_at is null
+        and written.extent = 'part'
+    where part.gate_status = 'held back'
+    group by part.source_id
 )
 
 select
@@ -25,7 +43,20 @@ select
     delivery.size_bytes as delivery_size_bytes,
     delivery.rows_read,
     delivery.rows_quarantined,
-    series.series_codes
+    series.series_codes,
+    case
+        when refused.status = 'held_back' then 'newer delivery held back'
+        when refused.status = 'rejected' then 'newer delivery rejected'
+        when held_back.parts > 0 then 'held back in part'
+        when delivery.delivery_id is null then 'no delivery'
+        else 'accepted'
+    end as gate_status,
+    coalesce(refused.reason, held_back.reason) as gate_reason,
+    coalesce(refused.judged_at, held_back.since)::timestamp with time zone as gate_since,
+    coalesce(held_back.parts, 0)::integer as parts_held_back,
+    refused.sha256 as refused_sha256
 from {{ source('landing', 'source') }} as source
 left join {{ source('landing', 'current_delivery') }} as delivery on delivery.source_id = source.source_id
+left join {{ source('landing', 'refused_delivery') }} as refused on refused.source_id = source.source_id
+left join held_back on held_back.source_id = source.source_id
 left join series on series.source_id = source.source_id

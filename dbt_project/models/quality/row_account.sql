@@ -3,7 +3,7 @@ with outcome as (
         delivery_id,
         sum(rows) filter (where stage is null) as rows_published,
         sum(rows) filter (where stage is distinct from 'place') as rows_placed,
-        sum(rows) filter (where stage is null or stage = 'crosswalk') as rows_mapped
+        sum(rows) filter (where stage is null or stage in ('crosswalk', 'gate')) as rows_mapped
     from {{ ref('row_outcome') }}
     group by delivery_id
 ),

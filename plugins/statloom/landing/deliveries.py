@@ -1,19 +1,24 @@
 """The status of a delivery: archived → loaded → accepted or held back; rejected when it cannot be read."""
 
-from sqlalchemy import Engine, text
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine, text
 
 from statloom.errors import StatloomError
 from statloom.landing.database import stopped_database_named
 
+# What is to be written in the same transaction as the verdict.
+Beside = Callable[[Connection], None]
 
-def accept(engine: Engine, delivery_id: int) -> None:
+
+def accept(engine: Engine, delivery_id: int, *, beside: Beside | None = None) -> None:
     """Say that a loaded delivery has passed its raw gate: the marts are built from it."""
-    _judge(engine, delivery_id, "accepted", None, ("loaded", "accepted", "held_back"))
+    _judge(engine, delivery_id, "accepted", None, ("loaded", "accepted", "held_back"), beside)
 
 
-def hold_back(engine: Engine, delivery_id: int, reason: str) -> None:
+def hold_back(engine: Engine, delivery_id: int, reason: str, *, beside: Beside | None = None) -> None:
     """Say that a loaded delivery has failed its raw gate, and why. The one accepted before stays in use."""
-    _judge(engine, delivery_id, "held_back", reason, ("loaded", "accepted", "held_back"))
+    _judge(engine, delivery_id, "held_back", reason, ("loaded", "accepted", "held_back"), beside)
 
 
 def reject(engine: Engine, delivery_id: int, reason: str) -> None:
@@ -28,7 +33,12 @@ def reject(engine: Engine, delivery_id: int, reason: str) -> None:
 
 
 def _judge(
-    engine: Engine, delivery_id: int, status: str, reason: str | None, before: tuple[str, ...]
+    engine: Engine,
+    delivery_id: int,
+    status: str,
+    reason: str | None,
+    before: tuple[str, ...],
+    beside: Beside | None = None,
 ) -> None:
     with stopped_database_named(f"delivery {delivery_id} was being judged"), engine.begin() as connection:
         changed = connection.execute(
@@ -47,6 +57,8 @@ def _judge(
             },
         )
         if changed.rowcount:
+            if beside is not None:
+                beside(connection)
             return
         found = connection.scalar(
             text("select status from landing.delivery where delivery_id = :id"), {"id": delivery_id}

@@ -12,9 +12,11 @@ from statloom.lineage import way
 
 # From what bears on few figures to what bears on all: the first that fits a figure is its reason.
 REASONS = (
+    "held back",
     "corrected delivery",
     "new delivery",
     "withdrawn delivery",
+    "no longer held back",
     "place decision",
     "metadata",
     "crosswalk",
@@ -58,6 +60,8 @@ def between(connection: Connection, old: int, new: int) -> list[Cause]:
     for row in changed:
         if row.kind == "delivery":
             causes += _delivery(connection, row)
+        elif row.kind == "held_back":
+            causes += _held_back(row)
         elif row.kind == "contract":
             causes.append(Cause("metadata", f"contract of {row.name}", source_id=row.name))
         elif row.kind == "place_decision":
@@ -90,6 +94,42 @@ def _delivery(connection: Connection, row) -> list[Cause]:
     if periods is None:
         return [corrected]
     return [corrected, Cause("new delivery", name, source_id=row.name, but_periods=periods)]
+
+
+def _held_back(row) -> list[Cause]:
+    """What gates hold back now, or no longer, of one source."""
+
+    def parts(detail: dict | None) -> dict[tuple, str]:
+        listed = (detail or {}).get("parts", [])
+        return {(p["series"], p["period"], p["status"]): p["reason"] for p in listed}
+
+    before, after = parts(row.detail_before), parts(row.detail_after)
+    causes = [
+        Cause(
+            "held back",
+            f"{status}: {row.name}, {series}, {period}: {after[series, period, status]}",
+            source_id=row.name,
+            series_code=series,
+            periods=[period],
+        )
+        for series, period, status in sorted(after.keys() - before.keys())
+    ]
+    causes += [
+        Cause(
+            "no longer held back",
+            f"{row.name}, {series}, {period}",
+            source_id=row.name,
+            series_code=series,
+            periods=[period],
+        )
+        for series, period, status in sorted(before.keys() - after.keys())
+    ]
+    if not causes:
+        # The row of the source itself, in mart source.
+        file = (row.detail_after or {}).get("file")
+        why = f"{file} of {row.name} is {row.detail_after['status']}" if file else f"deliveries of {row.name}"
+        causes = [Cause("held back" if file else "no longer held back", why, source_id=row.name)]
+    return causes
 
 
 def _periods(connection: Connection, source: str, delivery_id: int | None) -> list[str] | None:

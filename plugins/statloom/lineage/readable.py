@@ -24,6 +24,7 @@ def _lines(trace: dict[str, Any]) -> Iterable[str]:
     if categories := _categories(figure):
         yield _line("breakdown", categories)
     yield _line("value", _value(figure, series))
+    yield from _held_back(trace)
     yield from _publication(trace)
     yield from _gates(trace)
     yield from _made(trace)
@@ -33,6 +34,11 @@ def _lines(trace: dict[str, Any]) -> Iterable[str]:
     yield from _rows(trace)
     for note in trace["notes"]:
         yield _line("note", note)
+    if trace["last_good"]:
+        good = trace["last_good"]["publication"]["publication_id"]
+        yield ""
+        yield f"last good value of this figure, publication {good}:"
+        yield from _lines(trace["last_good"])
 
 
 def _line(name: str, said: str) -> str:
@@ -69,9 +75,24 @@ def _value(figure: dict[str, Any], series: dict[str, Any]) -> str:
             f"{_number(figure['denominator'])}"
         )
     said += f"; status {figure['obs_status']}, {figure['geo_method']}"
+    if figure.get("gate_status"):
+        said += f"; {figure['gate_status']}"
     if figure.get("se") is not None:
         said += f", standard error {_number(figure['se'])}"
     return said + (f"; {figure['comment']}" if figure.get("comment") else "")
+
+
+def _held_back(trace: dict[str, Any]) -> Iterable[str]:
+    for why in trace["held_back"]:
+        if "expectation" not in why:
+            yield _line("held back", why["reason"])
+            continue
+        rows = f"; {why['rows']:,} rows at fault in this part" if why["rows"] is not None else ""
+        yield _line(
+            "held back",
+            f"by the {why['gate']} gate since {why['since']:%Y-%m-%d %H:%M} (delivery {why['delivery_id']}): "
+            f"{why['expectation']}: {why['reason']}{rows}; owner {why['owner'] or 'none'}",
+        )
 
 
 def _publication(trace: dict[str, Any]) -> Iterable[str]:

@@ -10,6 +10,8 @@ from statloom.errors import StatloomError
 from statloom.lineage import cells, way
 
 _ONE_IN_A_MILLION = 1e-6
+# Where every source's figure is published, also one that was not the preferred one.
+_OF_SOURCES = {"indicator_series": "observation"}
 
 
 def trace(
@@ -34,7 +36,8 @@ def trace(
     ``since``, the one that first showed this row), ``build``, ``gates``, ``delivery``, ``contract``,
     ``mapping``, ``microdata``, ``references``, ``contributions``, ``row_numbers``, ``raw_rows``,
     ``recomputed``, ``agrees`` (does the value made anew from the rows equal the published one),
-    ``releases`` and ``notes``.
+    ``releases``, ``notes``, ``held_back`` (for a figure that a gate holds back: why, a row an expectation)
+    and ``last_good`` (the trace of the value last published before that, else None).
     Raises StatloomError when there is no such figure or it is not clear which place is meant.
     """
     with engine.connect() as connection, connection.begin():
@@ -50,7 +53,32 @@ def trace(
             source=source,
             source_level=source_level,
         )
-        return [_trace(connection, figure, number, dimensions, rows) for figure in found]
+        return [_with_last_good(connection, figure, number, dimensions, rows) for figure in found]
+
+
+def _with_last_good(
+    connection: Connection, figure: dict[str, Any], number: int, dimensions: list[str], rows: int | None
+) -> dict[str, Any]:
+    """The trace of a figure; of one that is held back, with the trace of its last good value."""
+    mart = figure["mart"]
+    shown = _trace(connection, figure, number, dimensions, rows)
+    good = figure.get("last_good_publication")
+    if shown["held_back"] and good is not None:
+        before = (
+            connection.execute(
+                text(
+                    f"select * from published.{_OF_SOURCES.get(mart, mart)} where observation_key = :key "
+                    "and published_from <= :number and (published_to is null or published_to > :number)"
+                ),
+                {"key": figure["observation_key"], "number": good},
+            )
+            .mappings()
+            .one_or_none()
+        )
+        if before is not None:
+            origin = {"mart": _OF_SOURCES.get(mart, mart), **before}
+            shown["last_good"] = _trace(connection, origin, good, dimensions, rows)
+    return shown
 
 
 def _trace(
@@ -104,9 +132,14 @@ def _trace(
         "raw_rows": [],
         "recomputed": None,
         "agrees": None,
+        "held_back": _held_back(connection, figure, read),
+        "last_good": None,
         "notes": notes,
     }
-    if delivery is None:
+    if figure.get("gate_status") == "newer delivery held back":
+        notes.append(f"A newer delivery with this series and period is held back: {figure['gate_reason']}")
+    if delivery is None or shown["held_back"]:
+        # Its rows must not be shown as what a published figure was made of.
         return shown
     shown["microdata"] = _many(
         connection,
@@ -129,6 +162,25 @@ def _trace(
     )
     _compare(connection, shown, notes)
     return shown
+
+
+def _held_back(connection: Connection, figure: dict[str, Any], read: dict[str, Any]) -> list[dict[str, Any]]:
+    """Why the figure is held back in the publication that is read; empty when it is not."""
+    if figure.get("gate_status") != "held back":
+        return []
+    written = _many(
+        connection,
+        "select gate, gate_run_id, delivery_id, expectation, dimension, reason, owner, rows, places, since, "
+        "held_back_at, lifted_at, lifted_by from quality.held_back where source_id = :source "
+        "and series_code = :series and period = :period and extent = 'part' "
+        "and held_back_at <= cast(:at as timestamptz) "
+        "and (lifted_at is null or lifted_at > cast(:at as timestamptz)) order by gate, expectation",
+        source=figure["source_id"],
+        series=figure["series_code"],
+        period=figure["period"],
+        at=read["published_at"],
+    )
+    return written or [{"reason": figure["gate_reason"]}]
 
 
 def _compare(connection: Connection, shown: dict[str, Any], notes: list[str]) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from statloom import contracts, landing, settings
 from statloom.errors import DeliveryError, GateError, StatloomError
-from statloom.quality import gates
+from statloom.quality import gates, held_back, parts
 from statloom.warehouse.connection import engine
 
 
@@ -48,16 +49,48 @@ def load(source: str, delivery_id: int) -> int:
 
 
 def gate(source: str, delivery_id: int, *, run_id: str | None) -> None:
-    """Judge a loaded delivery; accept it, or hold it back and raise GateError."""
+    """Judge a loaded delivery: accept it, but for the parts that fail alone; or hold it back as a whole.
+
+    Raises GateError, with the delivery marked `held_back`, when it fails as a whole.
+    """
     warehouse = engine()
     try:
         result = gates.judge("raw", source, engine=warehouse, delivery_id=delivery_id, run_id=run_id)
-        if not result.passed:
-            raise GateError(f"{_file(warehouse, delivery_id)}: {result.message}")
     except StatloomError as error:
-        landing.hold_back(warehouse, delivery_id, str(error))
+        _refuse(warehouse, source, delivery_id, None, str(error))
         raise
-    landing.accept(warehouse, delivery_id)
+    if not result.passed and not result.held_back:
+        error = GateError(f"{_file(warehouse, delivery_id)}: {result.message}")
+        _refuse(warehouse, source, delivery_id, result, str(error))
+        raise error
+    landing.accept(
+        warehouse,
+        delivery_id,
+        beside=lambda connection: held_back.accepted(connection, delivery_id, result),
+    )
+    if result.held_back:
+        print(f"{_file(warehouse, delivery_id)}: {result.message}")
+        print("\n".join(["The rest of the delivery is accepted.", *held_back.described(result.held_back)]))
+
+
+def _refuse(
+    warehouse: Engine, source: str, delivery_id: int, result: gates.GateResult | None, reason: str
+) -> None:
+    """Hold back a whole delivery, and say of each part that it would have brought that it waits."""
+    try:
+        contract = contracts.load(source)
+        owner, delivered = contract.owner, parts.delivered(warehouse, contract, delivery_id)
+    except (StatloomError, SQLAlchemyError):
+        # Perhaps the contract or the raw table cannot be read: the delivery is held back all the same.
+        owner, delivered = "", []
+    landing.hold_back(
+        warehouse,
+        delivery_id,
+        reason,
+        beside=lambda connection: held_back.refused(
+            connection, delivery_id, delivered, result, reason=reason, owner=owner
+        ),
+    )
 
 
 def _file(warehouse: Engine, delivery_id: int) -> str:

@@ -1,8 +1,8 @@
 """What the marts are built from, part by part, and as one fingerprint.
 
 The parts are kept with each build, so that a publication can say which of them changed:
-deliveries, contracts, resolved places, place decisions, the registry of places, the crosswalk, metadata
-(reference seeds) and code.
+deliveries, what their gates hold back, contracts, resolved places, place decisions, the registry of places,
+the crosswalk, metadata (reference seeds) and code.
 """
 
 import csv
@@ -36,6 +36,23 @@ _STATE = {
         select source_id, md5(string_agg(md5(place_reference::text), '' order by md5(place_reference::text))),
             '{}'::jsonb
         from places.place_reference
+        group by source_id
+    """,
+    # What the raw gates hold back. What the gate of the marts does is no input of a build, but its outcome.
+    "held_back": """
+        select source_id, md5(string_agg(said, chr(10) order by said)), coalesce(
+            jsonb_agg(delivery) filter (where delivery is not null) -> 0, '{}'::jsonb
+        )
+        from (
+            select source_id, null::jsonb as delivery,
+                concat_ws('|', extent, delivery_id, series_code, period, expectation) as said
+            from quality.held_back where lifted_at is null and gate = 'raw'
+            union all
+            select source_id,
+                jsonb_build_object('delivery_id', delivery_id, 'file', file_name, 'status', status),
+                concat_ws('|', delivery_id, status, reason)
+            from landing.refused_delivery
+        ) held
         group by source_id
     """,
 }
@@ -106,7 +123,8 @@ def remember(connection: Connection, inputs: str, of: list[Part]) -> None:
 def keep(connection: Connection, build_id: int, inputs: str) -> None:
     """Keep the parts of ``inputs`` as those of build ``build_id``.
 
-    Deliveries are those that dbt in fact read: one may have been accepted after the fingerprint was taken.
+    Deliveries, and the parts of them that are held back, are those that dbt in fact read: one may have been
+    accepted after the fingerprint was taken.
     """
     connection.execute(
         text(
@@ -124,6 +142,20 @@ def keep(connection: Connection, build_id: int, inputs: str) -> None:
                 " from harmonised.row_outcome o join landing.delivery d using (delivery_id)"
                 " on conflict (build_id, kind, name) do update"
                 " set digest = excluded.digest, detail = excluded.detail"
+            ),
+            {"build": build_id},
+        )
+    if connection.scalar(text("select to_regclass('harmonised.held_back_part')")) is not None:
+        connection.execute(
+            text(
+                "insert into publication.build_input (build_id, kind, name, digest, detail)"
+                " select :build, 'held_back', source_id, md5(jsonb_agg(part order by part)::text),"
+                " jsonb_build_object('parts', jsonb_agg(part order by part))"
+                " from (select source_id, jsonb_build_object('series', series_code, 'period', period,"
+                "  'status', gate_status, 'reason', gate_reason) as part from harmonised.held_back_part) held"
+                " group by source_id"
+                " on conflict (build_id, kind, name) do update set digest = excluded.digest,"
+                " detail = publication.build_input.detail || excluded.detail"
             ),
             {"build": build_id},
         )

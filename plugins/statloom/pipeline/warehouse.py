@@ -7,9 +7,14 @@ from statloom import contracts, landing, lineage, publication
 from statloom.errors import GateError, StatloomError
 from statloom.pipeline import inputs as built_from
 from statloom.pipeline import turn
-from statloom.quality import gates
+from statloom.quality import gates, held_back
 from statloom.warehouse import transform as dbt
 from statloom.warehouse.connection import engine
+
+# How often the candidates are made anew without what failed their gate.
+ROUNDS = 3
+# The model of the dbt project from which what is held back is left out.
+HELD_BACK = "held_back_part"
 
 
 def changed_inputs(*, run_id: str | None = None) -> str | None:
@@ -35,21 +40,41 @@ def changed_inputs(*, run_id: str | None = None) -> str | None:
                 end()
                 return None
             built_from.remember(connection, now, parts)
+            held_back.put_on_trial(connection)
         return now
 
 
 def transform(stage: str, *, run_id: str | None = None) -> None:
     """Run one stage of the dbt project (a key of ``statloom.warehouse.transform.STAGES``) with its tests."""
     with turn.taken(engine(), run_id):
+        if stage == "harmonised":
+            held_back.remember_last_good(engine())
         dbt.run_stage(stage)
 
 
 def gate(*, run_id: str | None) -> None:
-    """Judge the candidate marts; raise GateError when they must not be published."""
-    with turn.taken(engine(), run_id):
-        result = gates.judge("marts", "marts", engine=engine(), run_id=run_id)
-        if not result.passed:
-            raise GateError(result.message)
+    """Judge the candidate marts; raise GateError when they must not be published.
+
+    Parts (source × series × period) that fail alone are held back: the candidates are made anew without them
+    and judged again, at most ``ROUNDS`` times. Nothing is held back by a judgement after which publication is
+    blocked all the same.
+    """
+    warehouse = engine()
+    with turn.taken(warehouse, run_id):
+        judgements: list[int] = []
+        for left in reversed(range(ROUNDS + 1)):
+            result = gates.judge("marts", "marts", engine=warehouse, run_id=run_id)
+            if result.passed:
+                held_back.settle(warehouse)
+                return
+            new = held_back.at_marts(warehouse, result) if left else []
+            judgements.append(result.gate_run_id)
+            if not new:
+                held_back.withdraw(warehouse, judgements)
+                raise GateError(result.message)
+            print("\n".join([result.message, *held_back.described(new)]))
+            held_back.remember_last_good(warehouse)
+            dbt.run_dbt(f"{HELD_BACK}+")
 
 
 def publish(inputs: str, *, run_id: str | None) -> int | None:

@@ -43,6 +43,7 @@ def extended(contract: Contract, declared: Suite | None) -> Suite:
         warning_budget=declared.warning_budget
         if contract.warning_budget is None
         else contract.warning_budget,
+        most_held_back=declared.most_held_back,
         example_columns=declared.example_columns or generated.example_columns,
     )
 

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from statloom import contracts
 from statloom.errors import GateError
-from statloom.quality import context, contract_suite, delivery, pages, profile, results, sql, suites
+from statloom.quality import context, contract_suite, delivery, pages, parts, profile, results, sql, suites
 from statloom.quality.bindings import Bindings, bound
 from statloom.quality.expectations.base import OwnExpectation
 from statloom.quality.expectations.metrics import EXAMPLES
@@ -31,21 +31,51 @@ from statloom.quality.results import Result
 from statloom.quality.suites import Suite
 
 GATES = ("raw", "marts", "release")
+# More parts of the candidate marts are no slips of single sources: publication is blocked.
+MOST_OF_MARTS = 0.5
 SCHEMAS = {"marts": "candidate", "release": "release"}
 # What counts every row of its table, unless it has a filter.
 _COUNTING = ("expect_keys_to_be_unique", "expect_rows_to_satisfy", "expect_part_not_greater_than_whole")
 
 
 @dataclass(frozen=True)
+class HeldBack:
+    """A part, source × series × period, that does not meet one expectation.
+
+    ``reason``: what was found, without values of rows; ``rows``, ``places``: at fault in the part.
+    """
+
+    source_id: str
+    series_code: str
+    period: str
+    rows: int
+    places: int | None
+    expectation_type: str
+    expectation: str
+    dimension: str
+    reason: str
+    owner: str | None
+
+
+@dataclass(frozen=True)
 class GateResult:
     """What a gate found. ``failed``, ``warned``: numbers of expectations not met; ``message``: for a
-    person."""
+    person.
+
+    ``held_back``: the parts that do not meet an expectation, when the gate did not pass for these alone and
+    the rest may go on. ``whole``: why what was judged fails as a whole; empty when it passed, or
+    ``held_back`` is all. ``failures``: every unmet expectation, as it stands in ``held_back`` but for the
+    part.
+    """
 
     passed: bool
     failed: int
     warned: int
     gate_run_id: int
     message: str
+    held_back: tuple[HeldBack, ...] = ()
+    whole: tuple[str, ...] = ()
+    failures: tuple[dict, ...] = ()
 
 
 def judge(
@@ -69,12 +99,13 @@ def judge(
     subjects = _raw_subjects(subject, delivery_id, engine) if gate == "raw" else _tables(gate)
     if not subjects:
         raise GateError(f"gate {gate}: no suites are declared, so nothing would be judged")
-    found, over_budget, validations = [], [], {}
+    found, over_budget, validations, local = [], [], {}, _Local()
     with context.datasource(engine) as datasource:
         for each in subjects:
-            validation = _validate(datasource, each)
+            validation, faults = _validate(datasource, each)
             judged = results.collect(each.suite, each.bindings, validation)
             found += judged
+            local.add(judged, faults)
             validations[each.bindings.table_name] = validation
             warnings = sum(r.warns for r in judged)
             if warnings > each.suite.warning_budget:
@@ -84,6 +115,10 @@ def judge(
                 )
     failed, warned = sum(r.fails_gate for r in found), sum(r.warns for r in found)
     passed = not failed and not over_budget
+    whole = [*over_budget, *local.whole]
+    if not whole and local.parts:
+        whole = _too_many(engine, subjects, local.parts)
+    held_back = () if whole else tuple(local.parts)
     gate_run_id = _write(
         engine,
         {
@@ -96,21 +131,68 @@ def judge(
             "expectations": len(found),
             "failed": failed,
             "warned": warned,
+            "parts_held_back": len({(p.source_id, p.series_code, p.period) for p in held_back}),
         },
         found,
     )
     pages.write(engine, gate_run_id, f"{gate} gate: {subject}", validations)
-    return GateResult(passed, failed, warned, gate_run_id, _message(gate, subject, found, over_budget))
+    message = _message(gate, subject, found, over_budget)
+    return GateResult(
+        passed, failed, warned, gate_run_id, message, held_back, tuple(whole), tuple(local.failures)
+    )
 
 
 @dataclass(frozen=True)
 class _Subject:
-    """One suite, and ``table``: what it judges, of the judging connection, where ``prepare`` makes it."""
+    """One suite, and ``table``: what it judges, of the judging connection, where ``prepare`` makes it.
+
+    ``feeding``: how its rows lead to parts, None when they do not; ``count_parts``: how many there are in all
+    that the gate judges, of which at most the share ``most_held_back`` may be held back.
+    """
 
     suite: Suite
     bindings: Bindings
     table: str
     prepare: Callable[[Connection], None]
+    feeding: Callable[[Connection], parts.Feeding] | None = None
+    count_parts: Callable[[Engine], int] = lambda engine: 0
+    most_held_back: float = 1.0
+
+
+class _Local:
+    """Failures of parts, and failures of the whole."""
+
+    def __init__(self) -> None:
+        self.parts: list[HeldBack] = []
+        self.whole: list[str] = []
+        self.failures: list[dict] = []
+
+    def add(self, judged: list[Result], faults: dict[int, list[parts.Part]]) -> None:
+        """Take in the results of a suite; ``faults``: by position, the parts that an unmet check is about."""
+        for position, result in enumerate(judged, start=1):
+            if not result.fails_gate:
+                continue
+            about = {
+                "expectation_type": result.check.type,
+                "expectation": result.check.description,
+                "dimension": result.check.dimension,
+                "reason": result.finding,
+                "owner": result.check.owner,
+            }
+            self.failures.append(about)
+            found = [] if result.broken else faults.get(position, [])
+            if not found:
+                self.whole.append(result.message or result.check.description)
+            self.parts += [HeldBack(**vars(part), **about) for part in found]
+
+
+def _too_many(engine: Engine, subjects: list[_Subject], held_back: list[HeldBack]) -> list[str]:
+    """Say why so many parts fail that it is the whole that fails; empty when the rest may go on."""
+    failing = {(part.source_id, part.series_code, part.period) for part in held_back}
+    most, there = subjects[-1].most_held_back, subjects[-1].count_parts(engine)
+    if len(failing) >= there or len(failing) > most * there:
+        return [f"{len(failing)} of {there} parts (series and period) fail, at most {most:.0%} may"]
+    return []
 
 
 def _raw_subjects(source: str, delivery_id: int | None, engine: Engine) -> list[_Subject]:
@@ -162,7 +244,15 @@ def _raw(contract: contracts.Contract, delivery_id: int, engine: Engine) -> _Sub
         hidden_columns=frozenset(n for n, c in contract.columns.items() if c.role == "personal_identifier"),
     )
     prepare = partial(delivery.prepare, contract=contract, delivery_id=delivery_id, previous_id=previous)
-    return _Subject(suite, bindings, delivery.BATCH, prepare)
+    return _Subject(
+        suite,
+        bindings,
+        delivery.BATCH,
+        prepare,
+        feeding=lambda connection: parts.OfDelivery(contract),
+        count_parts=lambda engine: len(parts.delivered(engine, contract, delivery_id)),
+        most_held_back=suite.most_held_back,
+    )
 
 
 def _tables(gate: str) -> list[_Subject]:
@@ -184,16 +274,49 @@ def _tables(gate: str) -> list[_Subject]:
         )
         view = f"judged_{schema}_{name}"
         prepare = partial(_view, name=view, table=table)
-        subjects.append(_Subject(suite, bindings, view, prepare))
+        subjects.append(
+            _Subject(
+                suite,
+                bindings,
+                view,
+                prepare,
+                feeding=partial(_of_mart, table=table) if gate == "marts" else None,
+                count_parts=_candidate_parts,
+                most_held_back=MOST_OF_MARTS,
+            )
+        )
     return subjects
+
+
+def _of_mart(connection: Connection, table: str) -> parts.OfMart:
+    columns = connection.execute(
+        text("select attname from pg_attribute where attrelid = to_regclass(:table) and attnum > 0"),
+        {"table": table},
+    )
+    return parts.OfMart(table, frozenset(columns.scalars()))
+
+
+def _candidate_parts(engine: Engine) -> int:
+    """Return how many parts the candidate marts have, those that are held back already included."""
+    with engine.connect() as connection:
+        if connection.scalar(text("select to_regclass('candidate.observation')")) is None:
+            return 0
+        return connection.scalar(
+            text(
+                "select count(*) from (select distinct source_id, series_code, period"
+                " from candidate.observation) as part"
+            )
+        )
 
 
 def _view(connection: Connection, name: str, table: str) -> None:
     connection.exec_driver_sql(f"create temporary view {sql.name(name)} as select * from {table}")
 
 
-def _validate(datasource, subject: _Subject) -> ExpectationSuiteValidationResult:
-    """Return the results of a suite.
+def _validate(
+    datasource, subject: _Subject
+) -> tuple[ExpectationSuiteValidationResult, dict[int, list[parts.Part]]]:
+    """Return the results of a suite, and by position the parts that an unmet expectation is about.
 
     First everything with as little work as possible: Great Expectations' own only say yes or no. Of these,
     the few that were not met are then asked for counts and examples.
@@ -216,8 +339,37 @@ def _validate(datasource, subject: _Subject) -> ExpectationSuiteValidationResult
             if _broken(result) or (not result.success and not isinstance(expectation, OwnExpectation)):
                 detailed = _detailed(expectation, bindings)
                 validation.results[index] = batch.validate(expectation, result_format=detailed)
+        faults = _parts_at_fault(datasource, batch, subject, built, validation)
     _add_row_counts(validation)
-    return validation
+    return validation, faults
+
+
+def _parts_at_fault(datasource, batch, subject: _Subject, built, validation) -> dict[int, list[parts.Part]]:
+    """Return by position the parts that each unmet expectation of severity `fail` is about."""
+
+    unmet = {}
+    if subject.feeding is None or all(result.success for result in validation.results):
+        return unmet
+    warehouse = datasource.get_execution_engine().engine
+    with warehouse.begin() as connection:
+        feeding = subject.feeding(connection)
+    asked = {
+        "result_format": "BASIC",
+        "partial_unexpected_count": 1,
+        "unexpected_index_column_names": feeding.told_by,
+        "return_unexpected_index_query": True,
+    }
+    for result in validation.results:
+        position = result.expectation_config.meta["position"]
+        check, expectation = subject.suite.checks[position - 1], built.expectations[position - 1]
+        if result.success or check.severity != "fail" or _broken(result) or feeding.is_of_whole(check):
+            continue
+        query = None
+        if isinstance(expectation, parts.OF_ROWS):
+            query = batch.validate(expectation, result_format=asked).result.get("unexpected_index_query")
+        unmet[position] = parts.Unmet(check, expectation, query)
+    with warehouse.begin() as connection:
+        return parts.at_fault(connection, unmet, feeding=feeding, bindings=subject.bindings)
 
 
 def _add_row_counts(validation: ExpectationSuiteValidationResult) -> None:
@@ -259,8 +411,9 @@ def _write(engine: Engine, run: dict, found: list[Result]) -> int:
             text(
                 "insert into quality.gate_run (gate, subject, delivery_id, run_id, started_at,"
                 " finished_at, passed,"
-                " expectations, failed, warned) values (:gate, :subject, :delivery_id, :run_id, :started_at,"
-                " :finished_at, :passed, :expectations, :failed, :warned) returning gate_run_id"
+                " expectations, failed, warned, parts_held_back) values (:gate, :subject, :delivery_id,"
+                " :run_id, :started_at, :finished_at, :passed, :expectations, :failed, :warned,"
+                " :parts_held_back) returning gate_run_id"
             ),
             {**run, "finished_at": datetime.now(UTC)},
         )

@@ -8,10 +8,12 @@ from great_expectations.core.expectation_validation_result import (
     ExpectationSuiteValidationResult,
     ExpectationValidationResult,
 )
+from great_expectations.expectations.registry import get_expectation_impl
 from sqlalchemy import Connection, text
 
 from statloom.errors import GateError
 from statloom.quality.bindings import Bindings
+from statloom.quality.expectations.base import OwnExpectation
 from statloom.quality.expectations.metrics import EXAMPLES
 from statloom.quality.suites import Check, Suite
 
@@ -32,6 +34,17 @@ class Result:
     examples: list
     message: str | None
     broken: bool  # it could not be judged: an error whatever its severity
+
+    @property
+    def finding(self) -> str:
+        """What was found in words and counts, without a value of a row: it may stand in a mart."""
+        if self.broken:
+            return "could not be judged"
+        if self.observed and issubclass(get_expectation_impl(self.check.type), OwnExpectation):
+            return self.observed
+        if self.rows_unexpected is not None and self.rows_checked:
+            return f"{self.rows_unexpected} of {self.rows_checked} rows unexpected"
+        return "not met"
 
     @property
     def fails_gate(self) -> bool:

@@ -24,7 +24,15 @@ from statloom.quality import context, expectations  # noqa: F401  (both register
 DIMENSIONS = ("structure", "completeness", "accuracy", "coherence", "timeliness", "comparability")
 SEVERITIES = {"fail": "critical", "warn": "warning"}
 
-_SUITE_KEYS = {"suite", "table", "owner", "warning_budget", "example_columns", "expectations"}
+_SUITE_KEYS = {
+    "suite",
+    "table",
+    "owner",
+    "warning_budget",
+    "most_held_back",
+    "example_columns",
+    "expectations",
+}
 _CHECK_KEYS = {"type", "kwargs", "dimension", "severity", "description", "owner"}
 
 
@@ -51,12 +59,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Suite:
-    """The expectations of one table. ``warning_budget``: as many warnings are borne, more fail the gate."""
+    """The expectations of one table. ``warning_budget``: as many warnings are borne, more fail the gate.
+
+    ``most_held_back``: at the raw gate, the share of a delivery's parts that may be held back while the rest
+    is accepted; all of them never may.
+    """
 
     name: str
     table: str
     checks: tuple[Check, ...]
     warning_budget: int = 5
+    most_held_back: float = 1.0
     example_columns: tuple[str, ...] = ()
 
 
@@ -95,6 +108,7 @@ def _read(path: Path, shown: str) -> Suite:
             for number, node in enumerate(listed.value, start=1)
         ),
         warning_budget=plain.get("warning_budget", Suite.warning_budget),
+        most_held_back=plain.get("most_held_back", Suite.most_held_back),
         example_columns=tuple(plain.get("example_columns", ())),
     )
     expected = f"{path.parent.name}.{path.stem}"
@@ -102,6 +116,11 @@ def _read(path: Path, shown: str) -> Suite:
         raise GateError(f"{shown}: suite is called {suite.name!r}, and the file's place says {expected!r}")
     if not isinstance(suite.warning_budget, int) or suite.warning_budget < 0:
         raise GateError(f"{shown}: warning_budget must be a number of warnings, not {suite.warning_budget!r}")
+    share = suite.most_held_back
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise GateError(f"{shown}: most_held_back must be a share from 0 to 1, not {share!r}")
+    if "most_held_back" in plain and path.parent.name != "raw":
+        raise GateError(f"{shown}: most_held_back is for deliveries, at the raw gate")
     return suite
 
 

@@ -76,6 +76,16 @@ from landing.delivery
 where status = 'accepted'
 order by source_id, judged_at desc, delivery_id desc;
 
+-- The newest delivery of each source that was judged after the one in use, and not accepted.
+create or replace view landing.refused_delivery as
+select distinct on (refused.source_id) refused.*
+from landing.delivery as refused
+left join landing.current_delivery as in_use on in_use.source_id = refused.source_id
+where
+    refused.status in ('held_back', 'rejected')
+    and (in_use.judged_at is null or refused.judged_at > in_use.judged_at)
+order by refused.source_id, refused.judged_at desc, refused.delivery_id desc;
+
 -- Each distinct reference of a source to a place, resolved. Empty strings, never null, in the key.
 create table if not exists places.place_reference (
     source_id text not null,
@@ -257,6 +267,7 @@ create table if not exists publication.last_good_value (
     value numeric not null,
     publication_id integer not null,          -- the last that showed this value
     delivery_id bigint,                       -- that it was made from; null: not recorded
+    delivery_sha256 text,
     content jsonb not null,                   -- the whole row of the mart
     primary key (mart, observation_key)
 );

@@ -2,10 +2,11 @@
 
 # ruff: noqa: S608  (identifiers and values are quoted by statloom.quality.sql; conditions are the suites' own)
 
+from dataclasses import replace
 from typing import ClassVar
 
 from statloom.quality import sql
-from statloom.quality.expectations.base import RelationExpectation
+from statloom.quality.expectations.base import Fault, RelationExpectation
 
 
 def _apart(left: str, right: str, tolerance: float, tolerance_absolute: float) -> str:
@@ -76,6 +77,11 @@ class ExpectPartsToAddUpToTotal(RelationExpectation):
             f" having bool_or({total}) and {complete}) as sums"
         )
 
+    def fault(self) -> Fault:
+        """Return total and parts of the groups: which of them is wrong is not known."""
+        among = self.parts and f"{sql.name(self.column)} in ({sql.literals([self.total, *self.parts])})"
+        return replace(super().fault(), condition=sql.both(self.where, among))
+
 
 class ExpectNoPartToExceedTheTotal(RelationExpectation):
     """No category exceeds the total of its group, where categories overlap: households with a radio, all
@@ -105,6 +111,11 @@ class ExpectNoPartToExceedTheTotal(RelationExpectation):
             f" from {{batch}} as batch where {sql.both(self.where)}) as categories"
             f" where total is not null and category <> {sql.literal(self.total)}"
         )
+
+    def fault(self) -> Fault:
+        """Return the category and the total that it exceeds."""
+        column = f"judged.{sql.name(self.column)}"
+        return replace(super().fault(), match=f"{column} in (fault.category, {sql.literal(self.total)})")
 
 
 class ExpectNoCategoryToBeTheTotal(RelationExpectation):
@@ -139,6 +150,10 @@ class ExpectNoCategoryToBeTheTotal(RelationExpectation):
             f" {by})) as others"
             f" where categories >= {self.minimum_categories} and value > {self.minimum_value!r}"
         )
+
+    def fault(self) -> Fault:
+        """Return the category that carries the total."""
+        return replace(super().fault(), match=f"judged.{sql.name(self.column)} = fault.category")
 
 
 class ExpectChildrenToAddUpToParents(RelationExpectation):
@@ -185,6 +200,12 @@ class ExpectChildrenToAddUpToParents(RelationExpectation):
             " where parent is not null and children is not null"
         )
 
+    def fault(self) -> Fault:
+        """Return the rows of both levels: which of them is wrong is not known."""
+        above = sql.both(f"_place_level = {sql.literal(self.parent_level)}", self.parent_where)
+        below = sql.both(f"_place_level = {sql.literal(self.child_level)}", self.child_where)
+        return replace(super().fault(), condition=sql.both(self.where, f"({above}) or ({below})"))
+
 
 class ExpectParentsToLieAmongChildren(RelationExpectation):
     """An average or rate of a place lies between the smallest and the largest of its children.
@@ -219,6 +240,11 @@ class ExpectParentsToLieAmongChildren(RelationExpectation):
             f" select place{by}, parent, lowest, highest, parent < lowest or parent > highest as unexpected"
             f" from parent join child using (parent_id{by})"
         )
+
+    def fault(self) -> Fault:
+        """Return the rows of both levels: which of them is wrong is not known."""
+        levels = f"_place_level in ({sql.literals([self.parent_level, self.child_level])})"
+        return replace(super().fault(), condition=sql.both(self.where, levels))
 
 
 class ExpectSumsToEqualThoseOf(RelationExpectation):

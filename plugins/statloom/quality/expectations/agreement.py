@@ -2,10 +2,11 @@
 
 # ruff: noqa: S608  (identifiers and values are quoted by statloom.quality.sql; conditions are the suites' own)
 
+from dataclasses import replace
 from typing import ClassVar
 
 from statloom.quality import sql
-from statloom.quality.expectations.base import RelationExpectation
+from statloom.quality.expectations.base import Fault, RelationExpectation
 
 
 class ExpectSourcesToAgree(RelationExpectation):
@@ -65,6 +66,10 @@ class ExpectValuesNearOwnHistory(RelationExpectation):
             f" where before is not null and greatest(value, before) >= {self.minimum_value!r}"
         )
 
+    def fault(self) -> Fault:
+        """Return the figure that is not like the one before it."""
+        return replace(super().fault(), columns=(*self.by, self.period))
+
 
 class ExpectValuesNearPeers(RelationExpectation):
     """No figure lies far outside those of its peers, by Tukey's fences around the quartiles.
@@ -101,6 +106,10 @@ class ExpectValuesNearPeers(RelationExpectation):
             f" from figure join peer on {same}"
         )
 
+    def fault(self) -> Fault:
+        """Return the figure that lies far from its peers."""
+        return replace(super().fault(), columns=(*self.by, *self.label))
+
 
 class ExpectCategoriesToBeUnchanged(RelationExpectation):
     """A delivery has the categories of the delivery before it: none new, none gone.
@@ -111,6 +120,7 @@ class ExpectCategoriesToBeUnchanged(RelationExpectation):
     column: str
 
     counted: ClassVar[str] = "categories"
+    explained_by_rows: ClassVar[bool] = False
     order_by: ClassVar[str | None] = "category"
 
     def relation(self) -> str:
@@ -125,3 +135,7 @@ class ExpectCategoriesToBeUnchanged(RelationExpectation):
             f" full join (select distinct {column} as category from {{previous}} as previous) as before"
             " on before.category = now.category"
         )
+
+    def fault(self) -> Fault:
+        """Return the rows of a category that is new; one that is gone has none."""
+        return replace(super().fault(), match=f"judged.{sql.name(self.column)}::text = fault.category")

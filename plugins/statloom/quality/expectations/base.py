@@ -1,12 +1,29 @@
 """What Statloom's own expectations have in common."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
+from statloom.quality import sql
 from statloom.quality.expectations import metrics as own
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The rows of the table judged that an unmet expectation is about, in SQL.
+
+    ``condition``: on the table's columns (``judged`` is its alias); ``relation``: query with a boolean
+    ``unexpected``, whose unexpected rows share ``columns`` with the rows at fault (None: all columns of it
+    that the table has too); ``match``: a further condition on ``judged`` and ``fault``.
+    """
+
+    condition: str = "true"
+    relation: str | None = None
+    columns: tuple[str, ...] | None = ()
+    match: str | None = None
 
 
 class OwnExpectation(BatchExpectation, ABC):
@@ -31,6 +48,10 @@ class OwnExpectation(BatchExpectation, ABC):
     @abstractmethod
     def counts(self, metrics: dict) -> tuple[int, int, list[dict]]:
         """Return number checked, number unexpected and examples, from the computed metrics."""
+
+    @abstractmethod
+    def fault(self) -> Fault | None:
+        """Return which rows are at fault; None when it is no rows of the table, but the whole of it."""
 
     def get_validation_dependencies(self, execution_engine=None, runtime_configuration=None):
         """Return the metrics needed, for Great Expectations."""
@@ -92,11 +113,17 @@ class RowExpectation(OwnExpectation, ABC):
         """Return number of rows checked, number violating and examples."""
         return int(metrics["checked"]), int(metrics["unexpected"]), metrics["examples"]
 
+    def fault(self) -> Fault:
+        """Return the violating rows."""
+        return Fault(condition=sql.both(self.violation(), self.where))
+
 
 class RelationExpectation(OwnExpectation, ABC):
     """A query whose rows are what is checked, with a boolean column ``unexpected``."""
 
     counted: ClassVar[str] = "groups"
+    # A row of the group that is wrong by itself is reason enough for the group not to be as expected.
+    explained_by_rows: ClassVar[bool] = True
     # Aggregates over the query, and the order in which examples are picked.
     checked: ClassVar[str] = "count(*)"
     unexpected: ClassVar[str] = "count(*) filter (where unexpected)"
@@ -117,6 +144,17 @@ class RelationExpectation(OwnExpectation, ABC):
     def counts(self, metrics: dict) -> tuple[int, int, list[dict]]:
         """Return number checked, number unexpected and examples."""
         return metrics["counts"]["checked"], metrics["counts"]["unexpected"], metrics["examples"]
+
+    def fault(self) -> Fault | None:
+        """Return the rows of the unexpected groups; None: what is unexpected leads to no rows.
+
+        Without columns of a group it is all the rows that were looked at.
+        """
+        return Fault(
+            relation=self.relation(),
+            columns=tuple(getattr(self, "by", ())),
+            condition=sql.both(getattr(self, "where", None)),
+        )
 
 
 def _metric(provider: type, **value_kwargs) -> MetricConfiguration:

@@ -2,10 +2,11 @@
 
 # ruff: noqa: S608  (identifiers and values are quoted by statloom.quality.sql; conditions are the suites' own)
 
+from dataclasses import replace
 from typing import ClassVar
 
 from statloom.quality import sql
-from statloom.quality.expectations.base import RelationExpectation
+from statloom.quality.expectations.base import Fault, RelationExpectation
 
 
 class ExpectAllPlacesToReport(RelationExpectation):
@@ -23,6 +24,7 @@ class ExpectAllPlacesToReport(RelationExpectation):
     vintage: str | None = None
 
     counted: ClassVar[str] = "places"
+    explained_by_rows: ClassVar[bool] = False
     order_by: ClassVar[str | None] = "place_id"
 
     def relation(self) -> str:
@@ -45,3 +47,8 @@ class ExpectAllPlacesToReport(RelationExpectation):
             f" union all select {columns}place_id, null, true from reported) as places"
             f" group by {columns}place_id having not bool_and(is_reported)"
         )
+
+    def fault(self) -> Fault:
+        """Return the rows of those that did report: what lacks places is in doubt as a whole."""
+        level = f"_place_level = {sql.literal(self.level)}"
+        return replace(super().fault(), condition=sql.both(level, self.where))

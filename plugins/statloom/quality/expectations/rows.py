@@ -5,7 +5,7 @@
 from typing import ClassVar
 
 from statloom.quality import sql
-from statloom.quality.expectations.base import RelationExpectation, RowExpectation
+from statloom.quality.expectations.base import Fault, RelationExpectation, RowExpectation
 
 
 class ExpectRowsToSatisfy(RowExpectation):
@@ -49,3 +49,7 @@ class ExpectQueryToFindNothing(RelationExpectation):
     def relation(self) -> str:
         """Return the rows found."""
         return f"select *, true as unexpected from ({self.query}) as found"
+
+    def fault(self) -> Fault:
+        """Return the rows that share with what was found all columns that both have."""
+        return Fault(relation=self.relation(), columns=None)

@@ -30,6 +30,9 @@ class ExpectColumnsToHaveTypes(RelationExpectation):
             " and found.attname = declared.column_name and found.attnum > 0 and not found.attisdropped"
         )
 
+    def fault(self) -> None:
+        """Return nothing: it is the whole that is at fault."""
+
 
 class ExpectKeysToBeUnique(RelationExpectation):
     """No two rows have the same key. Counted are the rows beyond the first of each key.
@@ -52,3 +55,6 @@ class ExpectKeysToBeUnique(RelationExpectation):
             f"select {key}, count(*) as rows, count(*) > 1 as unexpected"
             f" from {{batch}} as batch where {sql.both(self.where)} group by {key}"
         )
+
+    def fault(self) -> None:
+        """Return nothing: it is the whole that is at fault."""

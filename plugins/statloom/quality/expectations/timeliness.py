@@ -25,6 +25,9 @@ class ExpectDeliveryToBeFresh(RelationExpectation):
             " from landing.delivery where delivery_id = {delivery_id}"
         )
 
+    def fault(self) -> None:
+        """Return nothing: it is the whole that is at fault."""
+
 
 class ExpectSourcesToBeFresh(RelationExpectation):
     """Every registered source has an accepted delivery that is no older than its contract allows."""
@@ -41,3 +44,6 @@ class ExpectSourcesToBeFresh(RelationExpectation):
             " (source.contract ->> 'maximum_age_days')::numeric as maximum_age_days"
             " from landing.source left join landing.current_delivery as delivery using (source_id)) as source"
         )
+
+    def fault(self) -> None:
+        """Return nothing: it is the whole that is at fault."""
