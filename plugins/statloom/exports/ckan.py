@@ -91,7 +91,7 @@ def packages(folder: Path, *, prefix: str = "", withdrawn: str | None = None) ->
 
 
 def name_of(text: str, prefix: str = "") -> str:
-    """Return ``text`` as CKAN allows it for a name: at most 100 lower case letters, digits, ``-`` and ``_``."""
+    """Return ``text`` as a name that CKAN allows: at most 100 lower case letters, digits, ``-``, ``_``."""
     return re.sub(r"[^a-z0-9_-]+", "-", f"{prefix}{text}".lower()).strip("-")[:100]
 
 

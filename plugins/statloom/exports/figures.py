@@ -36,7 +36,6 @@ COLUMNS = (
     "cv",
     "ci_low",
     "ci_high",
-    "n",
     "obs_status",
     "quality_band",
     "comment",
@@ -44,7 +43,7 @@ COLUMNS = (
     "geo_method",
     "preferred",
 )
-_NUMBERS = ("value", "se", "cv", "ci_low", "ci_high", "n")
+_NUMBERS = ("value", "se", "cv", "ci_low", "ci_high")
 _KEPT_ROWS = 3_000_000
 
 
@@ -152,12 +151,13 @@ def _preferred(frame: pa.Table) -> pa.Table:
         frame = frame.filter(pc.equal(frame["preferred"], True))
     columns = {}
     for name in COLUMNS[:-1]:
+        kind = pa.float64() if name in _NUMBERS else pa.string()
         if name in there:
-            columns[name] = frame[name]
+            columns[name] = frame[name].cast(kind)
         elif name in DIMENSIONS:
             columns[name] = pa.repeat(TOTAL, len(frame))
         else:
-            columns[name] = pa.nulls(len(frame), pa.float64() if name in _NUMBERS else pa.string())
+            columns[name] = pa.nulls(len(frame), kind)
     return pa.table(columns).combine_chunks()
 
 
