@@ -49,7 +49,7 @@ def test_rows_changed_in_place_are_looked_up(database, looked_at):
     assert publish_now(database) == (1, 25, 25)
     assert publish_now(database) == (0, 0, 0)
     assert looked_at == ["noted", "noted"]
-    assert query(database.engine, "select count(*) from publication.candidate_change") == [(0,)]
+    assert query(database.engine, "select count(*) from publication.observation__noted") == [(0,)]
 
 
 def test_a_changed_key_is_a_row_removed_and_one_added(database, looked_at):

@@ -109,39 +109,47 @@ def find(connection: Connection, mart: str, shape: Shape) -> Change:
     return _count(connection, mart)
 
 
-def find_noted(connection: Connection, mart: str, shape: Shape) -> Change:
-    """Like ``find``, but look only at the rows that ``publication.candidate_change`` names."""
-    keys = names(shape.key)
-    for table in ("difference", "noted_key"):
+def find_noted(connection: Connection, mart: str, shape: Shape, notes: str) -> Change:
+    """Like ``find``, but look only at the rows that table ``notes`` tells of, as they are told there.
+
+    They are kept in the temporary table ``noted_row``, to which the addresses ``new_row`` lead.
+    """
+    keys, columns = names(shape.key), names(shape.columns)
+    for table in ("difference", "noted_row"):
         run(connection, f"drop table if exists pg_temp.{table}")
     run(
         connection,
-        f"create temporary table noted_key on commit drop as select distinct {names(shape.key, 'r')} "
-        f"from publication.candidate_change n "
-        f"cross join lateral jsonb_populate_record(null::candidate.{quote(mart)}, n.key) r "
-        f"where n.mart = {literal(mart)}",
+        f"create temporary table noted_row on commit drop as select distinct on ({keys}) "
+        f"_statloom_gone, {columns} from {notes} order by {keys}, _statloom_note desc",
     )
-    run(connection, "analyze noted_key")
+    run(connection, f"analyze noted_row (_statloom_gone, {keys})")
     look_up(connection)
 
     def same(alias: str) -> str:
         return " and ".join(f"{alias}.{quote(name)} = k.{quote(name)}" for name in shape.key)
 
+    # One statement can delete a row and insert another with its key; which is noted last is not known.
+    run(
+        connection,
+        f"with back as (delete from noted_row k using candidate.{quote(mart)} c "
+        f"where k._statloom_gone and {same('c')} returning {names(shape.columns, 'c')}) "
+        f"insert into noted_row select false, {columns} from back",
+    )
     run(
         connection,
         f"""
         create temporary table difference on commit drop as
-        select c.address as new_row, p.old_table, p.address as old_row, c.row_hash
-        from (select {keys} from noted_key order by {keys}) k
-        left join lateral (
-            select ctid as address, {hash_expression(shape, "c")} as row_hash
-            from candidate.{quote(mart)} c where {same("c")}
-        ) c on true
+        select k.new_row, p.old_table, p.address as old_row, k.row_hash
+        from (
+            select case when not _statloom_gone then ctid end as new_row, {keys},
+                case when not _statloom_gone then {_hash_by_column(shape, "r")} end as row_hash
+            from noted_row r
+        ) k
         left join lateral (
             select tableoid as old_table, ctid as address, {HASH} as row_hash
             from published.{quote(mart)} p where published_to is null and {same("p")}
         ) p on true
-        where c.row_hash is distinct from p.row_hash
+        where k.row_hash is distinct from p.row_hash
         """,
     )
     return _count(connection, mart)
@@ -169,10 +177,13 @@ def _count(connection: Connection, mart: str) -> Change:
     return Change(mart, *counts)
 
 
-def write(connection: Connection, mart: str, shape: Shape, publication_id: int, order: list[str]) -> None:
+def write(
+    connection: Connection, mart: str, shape: Shape, publication_id: int, order: list[str], source: str
+) -> None:
     """Close the rows found by ``find`` and insert their new versions under ``publication_id``.
 
-    ``order``: columns by which the new versions shall lie on the disk.
+    ``source``: the table that the addresses of new rows lead to. ``order``: columns by which the new versions
+    shall lie on the disk.
     """
     run(connection, "analyze difference")
     for table in supplements.names(connection, mart):
@@ -189,8 +200,7 @@ def write(connection: Connection, mart: str, shape: Shape, publication_id: int, 
         f"insert into published.{quote(into)} ({HASH}, published_from, {names(shape.columns)}) "
         f"select d.row_hash, {publication_id:d}, {names(shape.columns, 'c')} "
         f"from (select * from difference order by new_row) d "
-        f"join candidate.{quote(mart)} c on c.ctid = d.new_row "
-        + (f"order by {names(order, 'c')}" if order else ""),
+        f"join {source} c on c.ctid = d.new_row " + (f"order by {names(order, 'c')}" if order else ""),
     )
 
 

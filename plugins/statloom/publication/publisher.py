@@ -80,7 +80,7 @@ def _prepare_schema(connection: Connection) -> None:
             connection,
             "select to_regclass('publication.mart') is not null "
             "and to_regclass('publication.current') is not null "
-            "and to_regclass('publication.candidate_change') is not null",
+            "and to_regproc('publication.note_rows') is not null",
         ).scalar_one()
         if not complete:
             run(connection, (Path(__file__).parent / "schema.sql").read_text())
@@ -244,11 +244,13 @@ def _write(
 def _write_difference(connection: Connection, mart: str, shape: Shape, number: int) -> Change:
     basis = _hash_basis(connection, shape)
     if noted.trusted(connection, mart, basis) and noted.worthwhile(connection, mart):
-        change = difference.find_noted(connection, mart, shape)
+        source = "noted_row"
+        change = difference.find_noted(connection, mart, shape, noted.table_of(mart))
     else:
+        source = f"candidate.{quote(mart)}"
         change = difference.find(connection, mart, shape)
     if change:
-        difference.write(connection, mart, shape, number, tables.order(mart, shape))
+        difference.write(connection, mart, shape, number, tables.order(mart, shape), source)
     difference.look_at_all(connection)
     return change
 
@@ -276,10 +278,11 @@ def _flip(connection: Connection, number: int) -> None:
             "update publication.publication set status = 'published', published_at = "
             f"clock_timestamp() + interval '{_AHEAD_SECONDS} seconds' where publication_id = {number:d}",
         )
+        shown = time.monotonic() + _AHEAD_SECONDS
     with connection.begin():
         # A commit that waits for the disk makes the flip before it durable too.
         run(connection, "select pg_current_xact_id()")
-    time.sleep(_AHEAD_SECONDS)
+    time.sleep(max(0, shown - time.monotonic()))
 
 
 def _renew_statistics(connection: Connection, changes: tuple[Change, ...]) -> None:

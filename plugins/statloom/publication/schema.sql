@@ -7,33 +7,38 @@ create table if not exists publication.mart (
     hash_basis text not null
 );
 
--- Candidates whose rows are known to be those published, but for the rows noted since.
+-- Candidates whose rows are known to be those published, but for the rows noted since, each mart's in a table of
+-- its own.
 create table if not exists publication.candidate (
     mart text primary key,
     state text not null,                      -- the table, its file and its triggers
     hash_basis text not null
 );
 
-create table if not exists publication.candidate_change (
-    mart text not null,
-    key jsonb not null
-);
-
--- Trigger of the candidates; arguments: the mart, and its key as arguments of jsonb_build_object.
-create or replace function publication.note_change() returns trigger
+-- Trigger of the candidates; arguments: the mart, its table of notes, the columns of its key and all its columns,
+-- as lists. A note is a row as it is now, or the key of one that is gone; the last note on a row counts.
+create or replace function publication.note_rows() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $body$
 declare
-    noted text := format('select %L, jsonb_build_object(%s) from ', tg_argv[0], tg_argv[1]);
-    wanted text := 'insert into publication.candidate_change ';
+    notes text := 'insert into publication.' || quote_ident(tg_argv[1]);
+    gone text := notes || ' (_statloom_gone, ' || tg_argv[2] || ') select true, ' || tg_argv[2] || ' from old_rows';
 begin
-    if tg_op = 'INSERT' then
-        execute wanted || noted || 'new_rows';
-    elsif tg_op = 'DELETE' then
-        execute wanted || noted || 'old_rows';
-    else
-        execute wanted || noted || 'new_rows union ' || noted || 'old_rows';
+    if pg_trigger_depth() > 1 then
+        raise exception 'another trigger writes to this table: the order of the notes would not be that of the writing';
     end if;
+    if tg_op = 'DELETE' then
+        execute gone;
+    elsif tg_op = 'UPDATE' then
+        execute gone || ' except select true, ' || tg_argv[2] || ' from new_rows';
+    end if;
+    if tg_op <> 'DELETE' then
+        execute notes || ' (_statloom_gone, ' || tg_argv[3] || ') select false, ' || tg_argv[3] || ' from new_rows';
+    end if;
+    return null;
+exception when others then
+    -- What cannot be noted is no reason to refuse the writing: the next publication compares all rows.
+    delete from publication.candidate where mart = tg_argv[0];
     return null;
 end
 $body$;

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
 
-
 # The column of a published table that holds the hash of the mart's own columns.
 HASH = "_row_hash"
 

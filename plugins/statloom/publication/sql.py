@@ -1,5 +1,7 @@
 """Statements put together from names: every name is quoted, every text escaped."""
 
+import hashlib
+
 from sqlalchemy import Connection, CursorResult
 from sqlalchemy.exc import DBAPIError
 
@@ -14,6 +16,15 @@ def quote(name: str) -> str:
 def names(columns, alias: str = "") -> str:
     """Return ``columns`` as a quoted list separated by commas, each with ``alias.`` before it when given."""
     return ", ".join(f"{alias}.{quote(name)}" if alias else quote(name) for name in columns)
+
+
+def fitting(name: str, ending: str) -> str:
+    """Return ``name`` with ``ending``, shortened where it would be longer than PostgreSQL's 63 bytes."""
+    room = 63 - len(ending.encode())
+    if len(name.encode()) <= room:
+        return name + ending
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return name.encode()[: room - 8].decode(errors="ignore") + digest + ending
 
 
 def literal(value: str | None) -> str:

@@ -6,18 +6,16 @@ there costs in proportion to the change. It inherits from ``published.<mart>``: 
 its supplements too. They lie in the same schema as ``<mart>__later_<n>``.
 """
 
-import hashlib
-
 from sqlalchemy import Connection, text
 
 from statloom.publication import tables
 from statloom.publication.shapes import Shape
-from statloom.publication.sql import quote, run
+from statloom.publication.sql import fitting, quote, run
 
 # A table below this size takes later versions itself.
 SMALL_BYTES = 64 << 20
-# A supplement that has this share of the tables before it is followed by another: their number then grows with
-# the logarithm of what was ever written, and readers look into few.
+# A supplement that has this share of the tables before it is followed by another: their number then grows
+# with the logarithm of what was ever written, and readers look into few.
 SHARE = 0.2
 
 _TABLES = text("""
@@ -40,7 +38,7 @@ def latest(connection: Connection, mart: str, shape: Shape) -> str:
     *before, (name, size) = sizes
     if size < max(SMALL_BYTES, SHARE * sum(other for _, other in before)):
         return name
-    name = f"{_stem(mart)}__later_{len(sizes)}"
+    name = fitting(mart, f"__later_{len(sizes)}")
     # Versions that were written later are the likeliest to be closed by the next publication: room for it.
     run(
         connection,
@@ -53,11 +51,3 @@ def latest(connection: Connection, mart: str, shape: Shape) -> str:
 def _sizes(connection: Connection, mart: str) -> list[tuple[str, int]]:
     found = connection.execute(_TABLES, {"table": f"published.{quote(mart)}"})
     return [(name, size) for name, size in found]
-
-
-def _stem(mart: str) -> str:
-    """Return a name's beginning that leaves room for the rest within PostgreSQL's 63 bytes."""
-    if len(mart.encode()) <= 50:
-        return mart
-    digest = hashlib.sha256(mart.encode()).hexdigest()[:8]
-    return mart.encode()[:40].decode(errors="ignore") + digest
