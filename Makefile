@@ -19,11 +19,13 @@ test: setup  ## run all tests (TESTS=tests/places for a part)
 	@if command -v java >/dev/null; then $(SETUP) spark || echo "skipped: the tests with a Spark cluster" >&2; fi
 	@$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder $(TESTS)
 
-lint: setup  ## check style, contracts, generated files and docker-compose.yml
+lint: setup  ## check style, contracts, generated files, docker-compose.yml; look for secrets and vulnerable packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/statloom source sync --check
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/python scripts/scan_secrets.py
+	$(BIN)/python scripts/audit_dependencies.py
 
 format: setup  ## rewrite the code in the one style
 	$(BIN)/ruff check --fix .
