@@ -194,6 +194,11 @@ def test_a_withdrawn_release_is_marked_and_stays(portal, ckan, folder):
     publish(portal, folder)
     water = ckan.package("x_water")
     assert "withdrawn" not in extras(water) and "Withdrawn" not in water["notes"]
+    # What `statloom release withdraw` wrote into the list of releases is found there.
+    entry = {"release": 4, "status": "withdrawn", "withdrawn_reason": "a wrong unit"}
+    (folder.parent / "releases.json").write_text(json.dumps({"releases": [{"release": 3}, entry]}))
+    publish(portal, folder)
+    assert extras(ckan.package("x_water"))["withdrawn"] == "a wrong unit"
 
 
 def test_a_series_that_is_released_no_more_is_said_so(portal, ckan, folder):

@@ -63,9 +63,11 @@ class Package:
 def packages(folder: Path, *, prefix: str = "", withdrawn: str | None = None) -> list[Package]:
     """Return the datasets of the release in ``folder``, that of the whole release last.
 
-    ``prefix`` goes before every name; ``withdrawn``: the reason, if the release is withdrawn. Raises
-    StatloomError when the folder is no release, or differs from its checksums.
+    ``prefix`` goes before every name; ``withdrawn``: the reason, if the release is withdrawn; without it the
+    list of releases beside the folder (``releases.json``) is asked. Raises StatloomError when the folder is
+    no release, or differs from its checksums.
     """
+    withdrawn = withdrawn or _withdrawn(folder)
     descriptor = folder / "datapackage.json"
     if not descriptor.is_file() or not (folder / "series.csv").is_file():
         raise StatloomError(f"{folder} is no release: it has no datapackage.json and series.csv")
@@ -88,6 +90,16 @@ def packages(folder: Path, *, prefix: str = "", withdrawn: str | None = None) ->
         for code, members in sorted(by_series.items())
     ]
     return [*made, _whole(folder, whole, [package.name for package in made], known, prefix, withdrawn)]
+
+
+def _withdrawn(folder: Path) -> str | None:
+    listed = folder.parent / "releases.json"
+    if not listed.is_file():
+        return None
+    for release in json.loads(listed.read_text(encoding="utf-8")).get("releases", ()):
+        if str(release.get("release")) == folder.name and release.get("status") == "withdrawn":
+            return release.get("withdrawn_reason") or "withdrawn"
+    return None
 
 
 def name_of(text: str, prefix: str = "") -> str:
