@@ -14,8 +14,11 @@ from statloom.disclosure.secondary import suppress  # noqa: E402
 from statloom.disclosure.tables import Dimension, Table  # noqa: E402
 
 
-def highest(table: Table, suppressed: np.ndarray, least: float, cells: np.ndarray) -> np.ndarray:
-    """The largest value that published figures allow each of the ``cells``."""
+def highest(
+    table: Table, suppressed: np.ndarray, least: float, cells: np.ndarray, sign: float = 1.0
+) -> np.ndarray:
+    """The largest value (with ``sign`` -1: the smallest) that published figures allow each of the
+    ``cells``."""
     solver = highspy.Highs()
     solver.setOptionValue("output_flag", False)
     for value, gap in zip(table.value, suppressed, strict=True):
@@ -28,10 +31,10 @@ def highest(table: Table, suppressed: np.ndarray, least: float, cells: np.ndarra
     found = []
     for cell in cells:
         solver.clearSolver()
-        solver.changeColCost(int(cell), -1.0)
+        solver.changeColCost(int(cell), -sign)
         solver.run()
         optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        found.append(solver.getSolution().col_value[cell] if optimal else np.inf)
+        found.append(solver.getSolution().col_value[cell] if optimal else sign * np.inf)
         solver.changeColCost(int(cell), 0.0)
     return np.array(found)
 
@@ -69,6 +72,46 @@ def test_no_cheaper_pattern_protects_a_small_table(seed):
                 assert not (highest(table, trial, 1.0, cells) >= 3 - 1e-6).all()
 
 
+def nested(seed: int) -> Table:
+    """Four places in two districts in a country, by two sexes: 21 cells, 5 of them inner sums of places."""
+    inner = np.random.default_rng(seed).integers(0, 7, (4, 2))
+    places = np.vstack([inner, inner[:2].sum(axis=0), inner[2:].sum(axis=0), inner.sum(axis=0)])
+    full = np.hstack([places, places.sum(axis=1, keepdims=True)])
+    names = ["t1", "t2", "t3", "t4", "d1", "d2", "_T"]
+    frame = pd.DataFrame(
+        [(p, s, full[i, j]) for i, p in enumerate(names) for j, s in enumerate(["F", "M", "_T"])],
+        columns=["place", "sex", "value"],
+    )
+    parents = {"t1": "d1", "t2": "d1", "t3": "d2", "t4": "d2", "d1": "_T", "d2": "_T"}
+    return Table.of(frame, [Dimension.tree("place", parents), Dimension.flat("sex", ["F", "M", "_T"])])
+
+
+@pytest.mark.parametrize("size", [1, 12, 100], ids=["blocks", "groups", "whole"])
+@pytest.mark.parametrize("seed", [0, 6, 9])
+def test_the_bound_from_blocks_is_never_above_the_cheapest_pattern(monkeypatch, seed, size):
+    from statloom.disclosure import secondary_whole
+
+    monkeypatch.setattr(secondary_whole, "WHOLE", 0)
+    monkeypatch.setattr(secondary_whole, "GROUP", size)
+    table = nested(seed)
+    primary = small(table, 2)
+    pattern = suppress(table, primary, threshold=2, gap=0.0)
+    cells = np.flatnonzero(primary)
+    assert highest(table, pattern.suppressed, 1.0, cells).min() >= 3 - 1e-6
+    others = np.flatnonzero(~primary & (table.value > 0))
+    best = pattern.value
+    for many in range(1, 6):
+        for chosen in combinations(others, many):
+            if table.value[list(chosen)].sum() < best:
+                trial = primary.copy()
+                trial[list(chosen)] = True
+                if highest(table, trial, 1.0, cells).min() >= 3 - 1e-6:
+                    best = table.value[list(chosen)].sum()
+    assert pattern.bound <= best + 1e-6
+    if size == 100:
+        assert pattern.value == pattern.bound == best
+
+
 def test_small_benchmark_table_is_protected_within_one_per_cent_of_the_proven_bound():
     table = disclosure_tables.table("s1")
     primary = small(table, 4)
@@ -80,9 +123,9 @@ def test_small_benchmark_table_is_protected_within_one_per_cent_of_the_proven_bo
 
 
 def test_blocks_give_a_protecting_pattern_too(monkeypatch):
-    from statloom.disclosure import secondary
+    from statloom.disclosure import secondary_whole
 
-    monkeypatch.setattr(secondary, "BLOCK", 150)
+    monkeypatch.setattr(secondary_whole, "GROUP", 150)
     table = disclosure_tables.table("s1")
     primary = small(table, 2)
     pattern = suppress(table, primary, threshold=2, time_limit=60)
@@ -129,10 +172,73 @@ def test_what_cannot_be_asked_is_refused():
 
 
 def test_no_secondary_cell_is_left_out_for_nothing():
+    from statloom.disclosure.secondary_attack import UP, Problem
     from statloom.disclosure.secondary_repair import settled
 
     table = grid(np.array([[1, 8, 7], [6, 9, 5], [4, 20, 30]]))
     pattern = np.zeros(16, dtype=bool)
     pattern[[0, 1, 4, 5, 10]] = True  # a square, and a cell that is alone in its row
-    known = settled(table.equations, table.value - 1, pattern, np.array([0]), 1.0)
+    given = np.arange(16) == 0
+    problem = Problem(
+        table.equations,
+        table.value - 1,
+        table.value,
+        np.zeros(16, dtype=bool),
+        given,
+        np.array([0]),
+        np.array([UP]),
+        np.array([1.0]),
+    )
+    known = settled(problem, pattern, 1.0)
     assert np.flatnonzero(known).tolist() == [10]
+
+
+def test_what_was_left_out_before_stays_so_and_what_was_published_too():
+    table = grid(np.array([[1, 8, 7], [6, 9, 5], [4, 20, 30]]))
+    primary = table.value == 1
+    alone = suppress(table, primary, threshold=2, gap=0.0)
+    keep = np.zeros(16, dtype=bool)
+    keep[[1, 9]] = True
+    free = alone.secondary & ~keep
+    pattern = suppress(table, primary, threshold=2, gap=0.0, keep=keep, free=free)
+    assert (pattern.secondary & keep).sum() == 2
+    assert not (pattern.secondary & free).any()
+    assert highest(table, pattern.suppressed, 1.0, np.flatnonzero(primary))[0] >= 3 - 1e-6
+    assert pattern.value == pattern.bound == table.value[pattern.secondary].sum()
+    with pytest.raises(ValueError, match="keep left out and free"):
+        suppress(table, primary, threshold=2, keep=keep, free=keep)
+
+
+def test_protection_below_and_in_both_directions_together():
+    table = grid(np.array([[500, 800, 20], [600, 900, 30], [10, 40, 50]]))
+    primary = table.value == 500
+    nothing, by = np.zeros(16), np.full(16, 60.0)
+    above = suppress(table, primary, rise=np.full(16, 45.0), least=0.0, gap=0.0)
+    below = suppress(table, primary, rise=nothing, fall=by, least=0.0, gap=0.0)
+    wide = suppress(table, primary, rise=nothing, spread=2 * by, least=0.0, gap=0.0)
+    cell = np.flatnonzero(primary)
+    ends = [
+        (highest(table, p.suppressed, 0.0, cell, -1.0)[0], highest(table, p.suppressed, 0.0, cell)[0])
+        for p in (above, below, wide)
+    ]
+    assert ends[0][1] >= 545 - 1e-6
+    assert ends[1][0] <= 440 + 1e-6
+    assert ends[2][1] - ends[2][0] >= 120 - 1e-6
+    assert wide.bound == wide.value
+    with pytest.raises(ValueError, match="cannot fall as far"):
+        suppress(table, primary, rise=nothing, fall=10 * by, least=0.0)
+
+
+def test_two_processes_find_the_same_pattern_as_one(monkeypatch):
+    from statloom.disclosure import secondary_whole
+
+    monkeypatch.setattr(secondary_whole, "GROUP", 150)
+    table = disclosure_tables.table("s1")
+    wide = pd.concat([table.cells.assign(value=table.value, part=part) for part in ("a", "b")])
+    _, dimensions = disclosure_tables.frame("s1")
+    twice = Table.of(wide, dimensions, apart=["part"])
+    found = [
+        suppress(twice, small(twice, 2), threshold=2, time_limit=600, workers=workers) for workers in (1, 2)
+    ]
+    assert np.array_equal(found[0].secondary, found[1].secondary)
+    assert found[0].bound == found[1].bound

@@ -7,19 +7,15 @@ docs/disclosure-control.md.)
 """
 
 import time
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
 
-from statloom.disclosure.secondary_attack import unprotected
-from statloom.disclosure.secondary_blocks import Cuts, Problem, Solution, mend, price, protect
-from statloom.disclosure.secondary_repair import Repair, settled
+from statloom.disclosure.secondary_attack import DOWN, EITHER, UP, Problem, unmet
+from statloom.disclosure.secondary_repair import settled
+from statloom.disclosure.secondary_whole import Budget, Workers, solve
 from statloom.disclosure.tables import Table, parts_of
-
-BLOCK = 1500  # cells up to which one block is solved as a whole
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class Pattern:
     ``primary`` and ``secondary`` are true for the cells to suppress. ``value`` is the weight of the secondary
     ones, ``bound`` a proven lower bound of the weight that any protecting pattern has (0: none proven).
     ``unprotected`` are primary cells that no suppression can protect because cells that would have to be
-    suppressed may not be. ``seconds`` is the time taken.
+    suppressed may not be. ``seconds`` is the time taken; ``progress`` says what was reached when.
     """
 
     primary: np.ndarray
@@ -57,10 +53,13 @@ def suppress(
     table: Table,
     primary: np.ndarray,
     *,
-    threshold: float,
+    threshold: float = 0.0,
     rise: np.ndarray | None = None,
+    fall: np.ndarray | None = None,
+    spread: np.ndarray | None = None,
     weights: np.ndarray | None = None,
     free: np.ndarray | None = None,
+    keep: np.ndarray | None = None,
     least: float = 1.0,
     time_limit: float = 60.0,
     gap: float = 0.008,
@@ -68,195 +67,167 @@ def suppress(
 ) -> Pattern:
     """Return a pattern of small weight under which every ``primary`` cell may be larger than ``threshold``.
 
+    Arrays are over the cells of ``table``.
+
     - ``primary``: true for the cells that must not be published. A zero is published and never suppressed.
-    - ``rise``: how far above its value each primary cell must be possible; without it, for counts: to the
-      first count above ``threshold``, one more at least.
-    - ``weights``: what each cell costs to suppress (positive; default: its value).
-    - ``free``: true for cells that stay published whatever happens, such as counts that are public anyway.
+    - ``rise``, ``fall``, ``spread``: how far each primary cell must be possible above its value, below it,
+      and in both directions together (upper, lower and sliding protection; 0: not demanded). Without
+      ``rise``, for counts: to the first count above ``threshold``, one more at least. Without the others
+      nothing is demanded of them.
+    - ``weights``: what each cell costs to suppress (not negative; default: its value).
+    - ``free``: true for cells that stay published whatever happens, such as counts that are public anyway or
+      stand in an earlier release.
+    - ``keep``: true for cells that are left out whatever happens, such as those of an earlier release. They
+      count as secondary ones, in ``value`` and in ``bound``.
     - ``least``: the smallest value that the public knows a suppressed cell to have: 1 for counts whose zeros
       are published, 0 for magnitudes.
     - ``time_limit`` in seconds. When it runs out the best pattern found is returned, always a protecting one.
-    - ``gap``: stop within this share of the proven bound. ``workers``: processes to use.
+    - ``gap``: stop within this share of the proven bound. ``workers``: processes to use; their number does
+      not change the pattern unless the time runs out.
 
-    Raises ``ValueError`` for negative values and for a primary cell that is free.
+    Raises ``ValueError`` for negative values or weights, for a cell that is both to be published and to be
+    left out, and for demands to fall further than a cell can.
     """
     began = time.monotonic()
     value = table.value
     primary = np.asarray(primary, dtype=bool) & (value != 0)
-    free = np.zeros(len(value), dtype=bool) if free is None else np.asarray(free, dtype=bool)
+    free, keep = (
+        np.zeros(len(value), dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+        for mask in (free, keep)
+    )
+    cost = np.asarray(value if weights is None else weights, dtype=float)
     if (value < 0).any():
         raise ValueError("a table with negative values has no least value that the public knows")
+    if (cost < 0).any():
+        raise ValueError(f"{int((cost < 0).sum())} cells have a negative weight")
     if (primary & free).any():
         raise ValueError(f"{int((primary & free).sum())} cells are primary and free at once")
-    need = np.maximum(threshold + 1.0 - value, 1.0) if rise is None else np.asarray(rise, dtype=float)
-    cost = np.asarray(value if weights is None else weights, dtype=float)
+    if (keep & free).any():
+        raise ValueError(f"{int((keep & free).sum())} cells are to keep left out and free at once")
+    if rise is None:
+        rise = np.maximum(threshold + 1.0 - value, 1.0)
 
     live = np.flatnonzero(value != 0)
     equations = sparse.csr_array(table.equations[:, live])
-    component = parts_of(equations)
+    down = np.maximum(value[live] - least, 0.0)
+    cell, sign, need = _demands(primary, rise, fall, spread, live)
+    if ((sign == DOWN) & (need > down[cell] + 1e-9)).any():
+        first = live[cell[np.flatnonzero((sign == DOWN) & (need > down[cell] + 1e-9))[0]]]
+        raise ValueError(
+            f"{table.cells.iloc[first].to_dict()} = {value[first]:g} cannot fall as far as demanded"
+        )
+    unit = _unit(need)
+    given = (primary | keep)[live]
+    everything = Problem(equations, down / unit, cost[live], free[live], given, cell, sign, need / unit)
+    missed = np.zeros(len(value), dtype=bool)
+    if free.any() and len(cell):
+        hopeless = unmet(everything, ~everything.barred)
+        missed[live[cell[hopeless]]] = True
+        everything.cell, everything.sign, everything.need = (
+            part[~hopeless] for part in (everything.cell, everything.sign, everything.need)
+        )
+
+    suppressed = given.copy()
+    bound, progress = 0.0, []
+    budget = Budget(began, began + time_limit, gap, progress)
     position = np.full(len(value), -1)
     position[live] = np.arange(len(live))
-    everything = Problem(
-        equations,
-        np.maximum(value[live] - least, 0.0),
-        cost[live],
-        free[live],
-        np.flatnonzero(primary[live]),
-        need[live][primary[live]],
-    )
-    hopeless = (
-        everything.primary[
-            unprotected(equations, everything.down, ~everything.barred, everything.primary, everything.need)
-        ]
-        if free.any()
-        else np.zeros(0, dtype=int)
-    )
-    keep = ~np.isin(everything.primary, hopeless)
-    everything.primary, everything.need = everything.primary[keep], everything.need[keep]
-
-    suppressed = np.zeros(len(live), dtype=bool)
-    bound, progress = 0.0, []
-    deadline = began + time_limit
-    for number in np.unique(component[everything.primary]):
-        cells = np.flatnonzero(component == number)
-        problem = everything.part(cells)
-        blocks = _merged([position[block] for block in table.blocks], cells, cost[live], BLOCK)
-        solution = _solve(problem, blocks, deadline, gap, workers, progress, began)
-        suppressed[cells] = _without_known(problem, solution.pattern, 1.0 if least > 0 else 1e-6)
-        bound += solution.bound
+    blocks = [position[block][position[block] >= 0] for block in table.blocks]
+    with Workers(workers if len(live) > 1000 else 1) as crew:
+        for cells, problem in _parts(everything):
+            inner = _within(blocks, cells, len(live))
+            solution = solve(problem, inner, budget, crew)
+            suppressed[cells] = _without_known(problem, solution.pattern, (1.0 if least > 0 else 1e-6) / unit)
+            bound += solution.bound
     secondary = np.zeros(len(value), dtype=bool)
     secondary[live] = suppressed
+    secondary |= keep
     secondary &= ~primary
-    missed = np.zeros(len(value), dtype=bool)
-    missed[live[hopeless]] = True
     return Pattern(
         primary,
         secondary,
         float(cost[secondary].sum()),
-        bound,
+        bound + float(cost[keep & ~primary].sum()),
         missed,
         time.monotonic() - began,
         tuple(progress),
     )
 
 
+def _demands(
+    primary: np.ndarray,
+    rise: np.ndarray,
+    fall: np.ndarray | None,
+    spread: np.ndarray | None,
+    live: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the demands: cell (its position among ``live``), sign and need."""
+    parts = []
+    for amount, sign in ((rise, UP), (fall, DOWN), (spread, EITHER)):
+        if amount is not None:
+            amount = np.asarray(amount, dtype=float)[live]
+            cells = np.flatnonzero(primary[live] & (amount > 0))
+            parts.append((cells, np.full(len(cells), sign), amount[cells]))
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def _unit(need: np.ndarray) -> float:
+    """Return the unit in which demands are near one: solvers judge by absolute tolerances."""
+    return float(np.median(need)) if len(need) and need.max() > 1000.0 else 1.0
+
+
+def _parts(problem: Problem) -> list[tuple[np.ndarray, Problem]]:
+    """Return the connected parts of ``problem`` in which something is demanded, with their cells."""
+    component = parts_of(problem.equations)
+    order = np.argsort(component, kind="stable")
+    bounds = np.searchsorted(component[order], np.arange(component.max(initial=-1) + 2))
+    used = np.diff(problem.equations.indptr) > 0
+    row_of = np.full(problem.equations.shape[0], -1)
+    row_of[used] = component[problem.equations.indices[problem.equations.indptr[:-1][used]]]
+    row_order = np.argsort(row_of, kind="stable")
+    row_bounds = np.searchsorted(row_of[row_order], np.arange(component.max(initial=-1) + 2))
+    asked_order = np.argsort(component[problem.cell], kind="stable")
+    asked_bounds = np.searchsorted(
+        component[problem.cell][asked_order], np.arange(component.max(initial=-1) + 2)
+    )
+    place = np.empty(len(component), dtype=int)
+    place[order] = np.arange(len(order))
+    found = []
+    for number in np.unique(component[problem.cell]):
+        cells = order[bounds[number] : bounds[number + 1]]
+        rows = row_order[row_bounds[number] : row_bounds[number + 1]]
+        asked = asked_order[asked_bounds[number] : asked_bounds[number + 1]]
+        found.append(
+            (
+                cells,
+                Problem(
+                    sparse.csr_array(problem.equations[rows][:, cells]),
+                    problem.down[cells],
+                    problem.cost[cells],
+                    problem.barred[cells],
+                    problem.given[cells],
+                    place[problem.cell[asked]] - bounds[number],
+                    problem.sign[asked],
+                    problem.need[asked],
+                ),
+            )
+        )
+    return found
+
+
+def _within(blocks: list[np.ndarray], cells: np.ndarray, count: int) -> list[np.ndarray]:
+    """Return the ``blocks`` as positions among ``cells``, without those that hold none."""
+    place = np.full(count, -1)
+    place[cells] = np.arange(len(cells))
+    inner = [place[block][place[block] >= 0] for block in blocks]
+    return [np.unique(block) for block in inner if len(block)]
+
+
 def _without_known(problem: Problem, pattern: np.ndarray, unit: float) -> np.ndarray:
     """Return ``pattern`` less secondary cells that anyone can compute: leaving those out hides nothing."""
-    equations, down, primary, need = problem.equations, problem.down, problem.primary, problem.need
-    for cell in np.flatnonzero(settled(equations, down, pattern, primary, unit)):
+    for cell in np.flatnonzero(settled(problem, pattern, unit)):
         trial = pattern.copy()
         trial[cell] = False
-        if not unprotected(equations, down, trial, primary, need).any():
+        if not unmet(problem, trial).any():
             pattern = trial
     return pattern
-
-
-def _merged(blocks: list[np.ndarray], cells: np.ndarray, cost: np.ndarray, limit: int) -> list[np.ndarray]:
-    """Return groups of ``cells`` (positions among them): blocks joined, where they share the cheapest cells
-    first, as long as a group has at most ``limit`` cells."""
-    place = np.full(len(cost), -1)
-    place[cells] = np.arange(len(cells))
-    inner = [np.unique(place[block[block >= 0]]) for block in blocks]
-    inner = [block[block >= 0] for block in inner]
-    inner = [block for block in inner if len(block)]
-    if not inner or len(cells) <= limit:
-        return [np.arange(len(cells))]
-    member = sparse.csr_array(
-        (
-            np.ones(sum(map(len, inner))),
-            (np.repeat(np.arange(len(inner)), [len(block) for block in inner]), np.concatenate(inner)),
-        ),
-        shape=(len(inner), len(cells)),
-    )
-    shared = sparse.triu(member @ member.T, k=1).tocoo()
-    price_ = sparse.triu((member * cost[cells]) @ member.T, k=1).tocoo()
-    order = np.argsort(price_.data / shared.data, kind="stable")
-    leader = np.arange(len(inner))
-    groups = dict(enumerate(inner))
-    for one, other in zip(shared.row[order], shared.col[order], strict=True):
-        first, second = leader[one], leader[other]
-        if first != second:
-            union = np.union1d(groups[first], groups[second])
-            if len(union) <= limit:
-                groups[first] = union
-                del groups[second]
-                leader[leader == second] = first
-    return list(groups.values())
-
-
-def _solve(
-    problem: Problem,
-    blocks: list[np.ndarray],
-    deadline: float,
-    gap: float,
-    workers: int,
-    progress: list[str],
-    began: float,
-) -> Solution:
-    """Solve one connected table: its blocks each for itself, then all together with the blocks' cuts."""
-    if len(blocks) == 1:
-        return protect(problem, deadline=deadline, gap=gap)
-    times = np.bincount(np.concatenate(blocks), minlength=len(problem.cost))
-    parts = [(block, problem.part(block)) for block in blocks]
-    parts = [(block, part) for block, part in parts if len(part.primary)]
-    parts.sort(key=lambda pair: -len(pair[1].primary))
-    now = time.monotonic()
-    last = now + 0.8 * (deadline - now)
-    cells = sum(len(part.primary) for _, part in parts)
-    # A hard block may take more than its share of the time, but not all of it.
-    shares = [2.0 * workers * (last - now) * len(part.primary) / cells for _, part in parts]
-    arguments = [
-        (part, times[block] > 1, last, seconds, gap)
-        for (block, part), seconds in zip(parts, shares, strict=True)
-    ]
-    if workers > 1:
-        with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-            solutions = list(pool.map(_protect, arguments, chunksize=1))
-    else:
-        solutions = [_protect(argument) for argument in arguments]
-    pattern = np.zeros(len(problem.cost), dtype=bool)
-    pattern[problem.primary] = True
-    bound = 0.0
-    counted = np.zeros(len(problem.cost), dtype=bool)
-    for (block, _), solution in zip(parts, solutions, strict=True):
-        pattern[block] |= solution.pattern
-        # Any pattern protects within each block, and blocks that share no cell pay for different cells.
-        if not counted[block].any():
-            bound += solution.bound
-            counted[block] = True
-    progress.append(
-        f"{len(parts)} blocks: value {price(problem, pattern):g}, bound {bound:g} "
-        f"at {time.monotonic() - began:.1f} s"
-    )
-    open_ = unprotected(problem.equations, problem.down, pattern, problem.primary, problem.need)
-    if open_.any():
-        repair = Repair(problem.equations, problem.down, problem.cost, problem.barred)
-        pattern = mend(problem, pattern, open_, repair)
-    progress.append(
-        f"{int(open_.sum())} cells protected across blocks: value {price(problem, pattern):g} "
-        f"at {time.monotonic() - began:.1f} s"
-    )
-    return Solution(pattern, price(problem, pattern), bound, solutions[0].cuts)
-
-
-def _protect(argument: tuple[Problem, np.ndarray, float, float, float]) -> Solution:
-    """Solve one block. Its bound is that of the block with its ``edge`` (cells that other blocks share) free
-    to deviate; its pattern, where that is possible, one that does not need the edge, for whatever deviates
-    there has to be made good in other blocks."""
-    problem, edge, last, seconds, gap = argument
-    deadline = min(last, time.monotonic() + seconds)
-    solution = protect(problem, deadline=deadline, gap=gap)
-    barred = problem.barred | edge
-    barred[problem.primary] = False
-    if not (solution.pattern & barred).any():
-        return solution
-    closed = replace(problem, barred=barred)
-    if unprotected(closed.equations, closed.down, ~barred, closed.primary, closed.need).any():
-        return solution
-    cuts = Cuts(closed)
-    for columns, values in solution.cuts.rows:
-        keep = ~barred[columns]
-        cuts.put(columns[keep], values[keep])
-    deadline = min(last, time.monotonic() + seconds / 2)
-    within = protect(closed, deadline=deadline, gap=gap, cuts=cuts, start=solution.pattern & ~barred)
-    return replace(within, bound=solution.bound)

@@ -1,9 +1,9 @@
 """The cheapest protecting pattern of a set of cells, by Benders cuts from the attacker's programmes.
 
-The master chooses the cells by covering cuts alone. A pattern that leaves a primary cell open yields the cut
-that it violates; when none is violated, the pattern is the optimum (Fischetti and Salazar 2001). A pattern
-with open cells is repaired, so that there is an answer at any time and the loop ends once it is within the
-gap.
+The master chooses the cells by covering cuts alone. A pattern that leaves a demand unmet yields cuts that it
+violates; when it leaves none, it is the optimum (Fischetti and Salazar 2001). Before the master is asked
+again, its pattern is grown: the cells that hit the new cuts at least cost are added and the attacker is asked
+again, until nothing is open. So every question to the master yields many cuts, and a protecting pattern.
 """
 
 import time
@@ -12,153 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from statloom.disclosure.secondary_attack import BREATH, SMALL, Attack, cut, load, solver, unprotected
-from statloom.disclosure.secondary_repair import Repair, thin
+from statloom.disclosure.secondary_attack import SMALL, Attack, Demands, Problem, cut, unmet
+from statloom.disclosure.secondary_cover import Cuts, Master
+from statloom.disclosure.secondary_repair import mend, near, thin
 
-
-@dataclass
-class Problem:
-    """A set of cells: their ``equations``, how far each can fall (``down``) and what it costs to suppress
-    (``cost``), which may never be (``barred``), the primary ones (positions) and how far each of these must
-    be able to rise (``need``)."""
-
-    equations: sparse.csr_array
-    down: np.ndarray
-    cost: np.ndarray
-    barred: np.ndarray
-    primary: np.ndarray
-    need: np.ndarray
-
-    def part(self, cells: np.ndarray) -> "Problem":
-        """Return the problem of ``cells`` (positions) alone, with the equations that lie wholly among
-        them."""
-        inside = np.zeros(len(self.cost))
-        inside[cells] = 1.0
-        present = (self.equations != 0).astype(float)
-        size = present.sum(axis=1)
-        rows = np.flatnonzero((present @ inside == size) & (size > 0))
-        chosen = np.flatnonzero(inside[self.primary])
-        place = np.full(len(self.cost), -1)
-        place[cells] = np.arange(len(cells))
-        return Problem(
-            sparse.csr_array(self.equations[rows][:, cells]),
-            self.down[cells],
-            self.cost[cells],
-            self.barred[cells],
-            place[self.primary[chosen]],
-            self.need[chosen],
-        )
-
-
-class Cuts:
-    """Covering cuts over the cells that may be suppressed beside the primary ones."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.given = problem.barred.copy()
-        self.given[problem.primary] = True
-        self._primary = np.zeros(len(self.given), dtype=bool)
-        self._primary[problem.primary] = True
-        self.rows: list[tuple[np.ndarray, np.ndarray]] = []
-        self._seen: set[bytes] = set()
-
-    def add(self, coefficients: np.ndarray) -> bool:
-        """Add a cut, after moving the primary cells' share to the right-hand side; say whether it is new."""
-        rest = 1.0 - coefficients[self._primary].sum()
-        if rest <= 1e-6:
-            return False
-        row = np.where(self.given, 0.0, np.minimum(coefficients / rest, 1.0))
-        columns = np.flatnonzero(row > 1e-6)
-        return self.put(columns, np.ceil(row[columns] * 1e6) / 1e6)
-
-    def put(self, columns: np.ndarray, values: np.ndarray) -> bool:
-        """Add the cut ``values @ y[columns] >= 1``; say whether it is new."""
-        key = columns.tobytes() + values.tobytes()
-        if not len(columns) or key in self._seen:
-            return False
-        self._seen.add(key)
-        self.rows.append((columns.astype(np.int32), values))
-        return True
-
-    def seed(self, problem: Problem) -> None:
-        """Add what single sums demand: a primary cell needs others in its sum to move with or against it."""
-        by_cell = sparse.csc_array(problem.equations)
-        for cell, need in zip(problem.primary, problem.need, strict=True):
-            for row in by_cell.indices[by_cell.indptr[cell] : by_cell.indptr[cell + 1]]:
-                span = slice(problem.equations.indptr[row], problem.equations.indptr[row + 1])
-                columns, signs = problem.equations.indices[span], problem.equations.data[span]
-                reduced = np.zeros(len(problem.cost))
-                reduced[columns] = -signs / signs[columns == cell][0]
-                self.add(cut(reduced, cell, need, problem.down))
-
-
-class Master:
-    """The covering problem of the cuts, as a linear programme that grows and as an integer programme."""
-
-    def __init__(self, cost: np.ndarray, cuts: Cuts) -> None:
-        self.cuts, self._loaded, self._count = cuts, 0, len(cost)
-        self._highs = solver()
-        upper = np.where(cuts.given, 0.0, 1.0)
-        empty = sparse.csr_array((0, len(cost)))
-        load(
-            self._highs,
-            np.where(cuts.given, 0.0, cost),
-            np.zeros(len(cost)),
-            upper,
-            empty,
-            np.zeros(0),
-            np.zeros(0),
-        )
-
-    def extend(self) -> None:
-        """Take over the cuts that have been found since the last call."""
-        new = self.cuts.rows[self._loaded :]
-        if new:
-            starts = np.cumsum([0] + [len(columns) for columns, _ in new])
-            columns = np.concatenate([columns for columns, _ in new])
-            values = np.concatenate([values for _, values in new])
-            many = len(new)
-            self._highs.addRows(
-                many,
-                np.ones(many),
-                np.full(many, np.inf),
-                len(values),
-                starts[:-1].astype(np.int32),
-                columns,
-                values,
-            )
-            self._loaded += many
-
-    def relaxed(self) -> tuple[np.ndarray, float]:
-        """Return the shares and the cost of the linear relaxation."""
-        self.extend()
-        self._highs.run()
-        return np.array(self._highs.getSolution().col_value), self._highs.getInfo().objective_function_value
-
-    def whole(
-        self, *, gap: float, seconds: float, start: np.ndarray | None
-    ) -> tuple[np.ndarray | None, float]:
-        """Return the cells of the cheapest cover within ``gap`` (none if none is found) and a proven
-        bound."""
-        import highspy
-
-        self.extend()
-        highs = solver(mip_rel_gap=gap, time_limit=seconds)
-        highs.passModel(self._highs.getLp())
-        index = np.arange(self._count, dtype=np.int32)
-        highs.changeColsIntegrality(self._count, index, np.full(self._count, highspy.HighsVarType.kInteger))
-        if start is not None:
-            highs.setSolution(self._count, index, np.where(self.cuts.given, 0.0, start.astype(float)))
-        highs.run()
-        info = highs.getInfo()
-        if info.primal_solution_status != 2:
-            return None, max(0.0, info.mip_dual_bound)
-        return np.array(highs.getSolution().col_value) > 0.5, max(0.0, info.mip_dual_bound)
+BREATH = 1e-3
+VIOLATED = 0.98  # a demand of which the shares of a relaxation allow less than this yields a cut
 
 
 @dataclass
 class Solution:
-    """A protecting ``pattern`` (true: suppressed), its ``cost`` beyond the primary cells, a proven lower
-    ``bound`` of the cost of any, and the ``cuts``."""
+    """A protecting ``pattern`` (true: suppressed), its ``cost`` beyond the given cells, a proven lower
+    ``bound`` of the cost of any, and the ``cuts`` found."""
 
     pattern: np.ndarray
     cost: float
@@ -166,57 +31,97 @@ class Solution:
     cuts: Cuts
 
 
-class Block:
-    """The attacker's view of one block; finds the cuts that a pattern violates."""
+class Guard:
+    """The attacker's view of one problem; finds the cuts that a pattern violates."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self._bare = Attack(problem.equations, problem.down)
-        self._breathing = Attack(problem.equations, problem.down)
-        self._scale = float(problem.need.max()) if len(problem.need) else 1.0
+    def __init__(self, problem: Problem, cuts: Cuts) -> None:
+        self.problem, self.cuts = problem, cuts
+        demands = (problem.cell, problem.sign, problem.need)
+        self._bare = Demands(Attack(problem.equations, problem.down), *demands)
+        self._breathing = Demands(Attack(problem.equations, problem.down), *demands)
+        self._scale = float(problem.need.max(initial=0.0)) or 1.0
+        middle = np.median(problem.cost) if len(problem.cost) else 1.0
+        # Which cells a cut would rather do without: the cheap ones, then all alike, then by chance.
+        self._cheap = np.clip(middle / np.maximum(problem.cost, 1e-9), 0.05, 20.0)
+        self._random = np.random.default_rng(1)
 
-    def separate(self, cuts: Cuts, share: np.ndarray, violation: float) -> int:
-        """Add the cuts that the shares violate by more than ``violation``; return how many primary cells
-        do."""
+    def separate(self, share: np.ndarray) -> int:
+        """Add the cuts that the shares of a relaxation violate; return how many."""
+        problem, before = self.problem, len(self.cuts.rows)
+        self._bare.attack.suppress(share, self._scale)
+        self._breathe(share, np.ones(len(share)))
+        _, left = self._bare.many(np.arange(len(problem.cell)), VIOLATED)
+        for which in left:
+            reached, _, reduced = self._bare.one(which)
+            if reached < VIOLATED:
+                row = self._row(which, self._breathing.one(which)[2])
+                if row @ share >= VIOLATED:
+                    row = self._row(which, reduced)
+                if row @ share < VIOLATED:
+                    self.cuts.add(row)
+        return len(self.cuts.rows) - before
+
+    def refuse(self, pattern: np.ndarray, open_: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Add the cuts that ``pattern`` violates as it does not meet the demands ``open_``; return them."""
+        share, found = pattern.astype(float), []
+        chance = self._random.uniform(0.1, 3.0, len(share)) * self._cheap ** self._random.uniform(0.0, 1.5)
+        for weight in (self._cheap, np.ones(len(share)), chance):
+            self._breathe(share, weight)
+            for which in open_:
+                row = self._row(which, self._breathing.one(which)[2])
+                if row @ share < 1.0 - 1e-6:
+                    found.append(self.cuts.add(row))
+        if not any(found):
+            self._bare.attack.suppress(share)
+            for which in open_:
+                row = self._row(which, self._bare.one(which)[2])
+                if row @ share < 1.0 - 1e-6:
+                    found.append(self.cuts.add(row))
+        return [row for row in found if row is not None]
+
+    def grow(self, pattern: np.ndarray) -> tuple[np.ndarray, int]:
+        """Return ``pattern`` with cells added until every demand is met, and how many were not at first."""
+        grown, first = pattern.copy(), None
+        while True:
+            open_ = np.flatnonzero(unmet(self.problem, grown))
+            first = len(open_) if first is None else first
+            if not len(open_):
+                return grown, first
+            if not self._hit(grown, self.refuse(grown, open_)):
+                return mend(self.problem, grown), first
+
+    def _hit(self, pattern: np.ndarray, rows: list[tuple[np.ndarray, np.ndarray]]) -> bool:
+        """Add to ``pattern`` the cells that satisfy ``rows`` at least cost; say whether any was added."""
+        if not rows:
+            return False
+        starts = np.cumsum([0] + [len(columns) for columns, _ in rows])
+        data = np.concatenate([values for _, values in rows])
+        indices = np.concatenate([columns for columns, _ in rows])
+        matrix = sparse.csc_array(sparse.csr_array((data, indices, starts), shape=(len(rows), len(pattern))))
+        lacking = 1.0 - matrix @ pattern.astype(float)
+        owner = np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
+        blocked, added = pattern | self.cuts.fixed, False
+        while (lacking > 1e-6).any():
+            use = np.minimum(matrix.data, np.maximum(lacking, 0.0)[matrix.indices])
+            gain = np.bincount(owner, use, minlength=len(pattern))
+            gain[blocked] = 0.0
+            best = int(np.argmax(gain / np.maximum(self.problem.cost, 1e-9)))
+            if gain[best] <= 1e-9:
+                break
+            pattern[best] = blocked[best] = added = True
+            lacking = lacking - matrix[:, [best]].toarray()[:, 0]
+        return added
+
+    def _row(self, which: int, reduced: list[np.ndarray]) -> np.ndarray:
         problem = self.problem
-        self._bare.suppress(share, self._scale)
-        self._breathe(share)
-        reached, found = np.zeros(len(share)), 0
-        for cell, need in zip(problem.primary, problem.need, strict=True):
-            if reached[cell] >= need - SMALL:
-                continue
-            rise, deviation, reduced = self._bare.rise(int(cell), need)
-            reached = np.maximum(reached, deviation)
-            if rise >= need * (1.0 - violation):
-                continue
-            row = cut(self._breathing.rise(int(cell), need)[2], int(cell), need, problem.down)
-            if row @ share >= 1.0 - violation:
-                row = cut(reduced, int(cell), need, problem.down)
-            if row @ share < 1.0 - violation:
-                found += 1
-                cuts.add(row)
-        return found
+        row = cut(reduced, int(problem.cell[which]), float(problem.need[which]), problem.down)
+        row[problem.barred] = 0.0
+        return row
 
-    def refuse(self, cuts: Cuts, pattern: np.ndarray) -> np.ndarray:
-        """Add the cuts that ``pattern`` violates; return which primary cells it leaves open."""
-        problem = self.problem
-        open_ = unprotected(problem.equations, problem.down, pattern, problem.primary, problem.need)
-        if open_.any():
-            share = pattern.astype(float)
-            self._breathe(share)
-            for position in np.flatnonzero(open_):
-                cell, need = int(problem.primary[position]), problem.need[position]
-                row = cut(self._breathing.rise(cell, need)[2], cell, need, problem.down)
-                if row @ share >= 1.0 - 1e-6:
-                    self._bare.suppress(share)
-                    row = cut(self._bare.rise(cell, need)[2], cell, need, problem.down)
-                cuts.add(row)
-        return open_
-
-    def _breathe(self, share: np.ndarray) -> None:
+    def _breathe(self, share: np.ndarray, weight: np.ndarray) -> None:
         """Give cells that are not suppressed a breath of freedom, so that no dual uses them for nothing."""
-        barred = self.problem.barred
-        self._breathing.suppress(np.where(barred, 0.0, np.maximum(share, BREATH)), self._scale)
+        share = np.where(self.problem.barred, 0.0, np.maximum(share, BREATH * weight))
+        self._breathing.attack.suppress(share, self._scale)
 
 
 def protect(
@@ -226,55 +131,58 @@ def protect(
     gap: float,
     cuts: Cuts | None = None,
     start: np.ndarray | None = None,
+    bound: float = 0.0,
 ) -> Solution:
-    """Return a pattern that protects the primary cells within the relative ``gap`` of the cheapest, or the
-    best found before ``deadline`` (of ``time.monotonic``).
+    """Return a pattern that meets all demands within the relative ``gap`` of the cheapest, or the best found
+    before ``deadline`` (of ``time.monotonic``).
 
-    ``cuts`` are those known already, then the linear relaxation is left out; ``start`` is a pattern to begin
-    with. Every primary cell must be one that can be protected at all.
+    ``cuts`` are those known already, ``start`` is a pattern to begin with, ``bound`` is proven already. All
+    demands together must be possible.
     """
-    block = Block(problem)
-    repair = Repair(problem.equations, problem.down, problem.cost, problem.barred)
-    best, best_cost, bound = None, np.inf, 0.0
-    known = cuts is not None
     if cuts is None:
         cuts = Cuts(problem)
         cuts.seed(problem)
-    master = Master(problem.cost, cuts)
-    if start is not None:
-        best = mend(problem, start, block.refuse(cuts, start), repair)
-        best_cost = price(problem, best)
-    if not known:
-        bound = relax(problem, block, master, cuts, deadline, patience=3)
+    guard = Guard(problem, cuts)
+    master = Master(problem, cuts)
+    whole_costs = bool((problem.cost == np.floor(problem.cost)).all())
+
+    def proven(cost: float) -> float:
+        return float(np.ceil(cost - 1e-4)) if whole_costs else cost
+
+    best = problem.given.copy() if start is None else start | problem.given
+    best, open_ = guard.grow(best)
+    # Without a start everything in it is by chance, and the first cover will be better.
+    best = thin(
+        problem, best, near(problem, best, best & ~start) if start is not None else best & ~problem.given
+    )
+    best_cost = problem.price(best)
+    if best_cost > bound * (1 + gap) + SMALL:
+        bound = max(bound, proven(relax(problem, guard, master, deadline, patience=3)))
     finest = 0.7 * gap
     coarse = max(finest, 0.02)  # while cells are still found open, an exact cover is not worth its time
-    while True:
+    while best_cost > bound * (1 + gap) + SMALL and time.monotonic() < deadline:
         left = max(0.5, deadline - time.monotonic())
-        chosen, proven = master.whole(gap=coarse, seconds=left, start=best)
-        bound = max(bound, proven)
+        chosen, dual = master.whole(gap=coarse, seconds=left, start=best)
+        bound = max(bound, proven(dual))
         if chosen is None:
-            chosen = np.zeros(len(problem.cost), dtype=bool)
-        chosen[problem.primary] = True
-        open_ = block.refuse(cuts, chosen)
-        mended = mend(problem, chosen, open_, repair)
-        cost = price(problem, mended)
+            break
+        chosen |= problem.given
+        grown, open_ = guard.grow(chosen)
+        if open_ and problem.price(grown) < 1.15 * best_cost:
+            grown = thin(problem, grown, near(problem, grown, grown & ~chosen))
+        cost = problem.price(grown)
         if cost < best_cost:
-            best, best_cost = mended, cost
-        if best_cost <= bound * (1 + gap) + SMALL or time.monotonic() > deadline:
-            return Solution(best, best_cost, bound, cuts)
-        if open_.any():
-            # Halfway to a pattern that protects the cuts are deeper than at one that does not.
-            block.separate(cuts, (chosen.astype(float) + best) / 2, 0.02)
-            bound = max(bound, relax(problem, block, master, cuts, deadline, patience=1))
-        if not open_.any() or best_cost <= bound * (1 + 1.5 * coarse):
-            if coarse <= finest and not open_.any():
-                return Solution(best, best_cost, bound, cuts)
+            best, best_cost = grown, cost
+        if not open_ or best_cost <= bound * (1 + 1.5 * coarse):
+            if coarse <= finest and not open_:
+                break
             coarse = max(finest, coarse / 2)
+        if open_:
+            bound = max(bound, proven(relax(problem, guard, master, deadline, patience=1)))
+    return Solution(best, best_cost, bound, cuts)
 
 
-def relax(
-    problem: Problem, block: Block, master: Master, cuts: Cuts, deadline: float, *, patience: int
-) -> float:
+def relax(problem: Problem, guard: Guard, master: Master, deadline: float, *, patience: int) -> float:
     """Add the cuts that the linear relaxation violates until its cost has stood still ``patience`` times;
     return that cost, a lower bound."""
     bound, stalls = 0.0, 0
@@ -282,28 +190,7 @@ def relax(
         share, cost = master.relaxed()
         stalls += cost <= bound * 1.001
         bound = max(bound, cost)
-        share[problem.primary] = 1.0
-        if not block.separate(cuts, share, 0.02):
+        share[problem.given] = 1.0
+        if not guard.separate(share):
             break
     return bound
-
-
-def price(problem: Problem, pattern: np.ndarray) -> float:
-    """Return the cost of ``pattern`` beyond the primary cells."""
-    return float(problem.cost[pattern].sum() - problem.cost[problem.primary].sum())
-
-
-def mend(problem: Problem, pattern: np.ndarray, open_: np.ndarray, repair: Repair) -> np.ndarray:
-    """Return ``pattern`` with the cells added that its ``open_`` primary cells need, less the needless of
-    them."""
-    if not open_.any():
-        return pattern
-    rows, down, primary, need = problem.equations, problem.down, problem.primary, problem.need
-    mended = pattern
-    for position in np.flatnonzero(open_):
-        mended = repair.add(mended, primary[position], need[position])
-    # What was added may have made a chosen cell in the same sums needless.
-    touched = (rows != 0).astype(float) @ (mended & ~pattern).astype(float) > 0
-    near = mended & ((rows != 0).astype(float).T @ touched.astype(float) > 0)
-    near[primary] = False
-    return thin(rows, down, problem.cost, mended, primary, need, np.flatnonzero(near))

@@ -3,111 +3,149 @@
 import numpy as np
 from scipy import sparse
 
-from statloom.disclosure.secondary_attack import SMALL, Attack, load, solver
+from statloom.disclosure.secondary_attack import (
+    DOWN,
+    MET,
+    SMALL,
+    UP,
+    Attack,
+    Demands,
+    Problem,
+    load,
+    solver,
+    unmet,
+)
 from statloom.disclosure.tables import parts_of
 
 
 class Repair:
-    """Adds cells until every primary cell is protected: the cheapest deviation for one after the other."""
+    """Adds cells until every demand is met: the cheapest deviation for one after the other."""
 
-    def __init__(
-        self, equations: sparse.csr_array, down: np.ndarray, cost: np.ndarray, barred: np.ndarray
-    ) -> None:
-        """``barred`` cells may never be suppressed."""
-        self.cost = np.where(barred, 0.0, cost)
-        self._open = ~barred
-        self._down = np.where(barred, 0.0, down)
+    def __init__(self, problem: Problem) -> None:
+        barred = problem.barred
+        self._cost = np.where(barred, 0.0, problem.cost)
+        self._down = np.where(barred, 0.0, problem.down)
+        self._up = np.where(barred, 0.0, np.inf)
         self._highs = solver(presolve="off")
-        count = len(cost)
+        count = len(self._cost)
         self._index = np.arange(2 * count, dtype=np.int32)
-        upper = np.concatenate([np.where(barred, 0.0, np.inf), self._down])
-        zeros = np.zeros(equations.shape[0])
-        both = sparse.csr_array(sparse.hstack([equations, -equations]))
+        zeros = np.zeros(problem.equations.shape[0])
+        both = sparse.csr_array(sparse.hstack([problem.equations, -problem.equations]))
+        upper = np.concatenate([self._up, self._down])
         load(self._highs, np.zeros(2 * count), np.zeros(2 * count), upper, both, zeros, zeros)
 
-    def add(self, pattern: np.ndarray, cell: int, need: float) -> np.ndarray | None:
-        """Return ``pattern`` with the cells added that let ``cell`` rise by ``need``; none if nothing can."""
+    def add(self, pattern: np.ndarray, cell: int, sign: int, need: float) -> np.ndarray | None:
+        """Return ``pattern`` with the cells added that let ``cell`` deviate by ``need``; none if nothing
+        can."""
         import highspy
 
-        count = len(self.cost)
-        price = np.where(pattern, 1e-6, self.cost + 1e-6)
+        count, cell = len(self._cost), int(cell)
+        price = np.where(pattern, 1e-6, self._cost + 1e-6)
         # A unit of a cell's fall counts by what the cell can give: a full use pays the full price.
-        fall = price / np.clip(self._down, 1e-9, need) if need else price
-        rise = price / need
+        fall = price / np.clip(self._down, 1e-9, need)
         fall[self._down <= 0] = 0.0
-        self._highs.changeColsCost(2 * count, self._index, np.concatenate([rise, fall]))
-        self._highs.changeColBounds(int(cell), need, need)
-        self._highs.changeColBounds(int(cell + count), 0.0, 0.0)
+        self._highs.changeColsCost(2 * count, self._index, np.concatenate([price / need, fall]))
+        moved, fixed = (cell, cell + count) if sign >= 0 else (cell + count, cell)
+        self._highs.changeColBounds(moved, need, need)
+        self._highs.changeColBounds(fixed, 0.0, 0.0)
         self._highs.run()
         if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             self._highs.clearSolver()
             self._highs.run()
         found = self._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         value = np.array(self._highs.getSolution().col_value)
-        self._highs.changeColBounds(int(cell), 0.0, np.inf)
-        self._highs.changeColBounds(int(cell + count), 0.0, float(self._down[cell]))
+        self._highs.changeColBounds(cell, 0.0, float(self._up[cell]))
+        self._highs.changeColBounds(cell + count, 0.0, float(self._down[cell]))
         return pattern | (np.abs(value[:count] - value[count:]) > SMALL) if found else None
 
 
-def thin(
-    equations: sparse.csr_array,
-    down: np.ndarray,
-    cost: np.ndarray,
-    pattern: np.ndarray,
-    primary: np.ndarray,
-    need: np.ndarray,
-    candidates: np.ndarray,
-) -> np.ndarray:
-    """Return ``pattern`` without those ``candidates`` (positions) that no primary cell needs, dearest
-    first."""
-    columns = np.flatnonzero(pattern)
-    rows = sparse.csr_array(equations[:, columns])
-    rows = sparse.csr_array(rows[np.diff(rows.indptr) > 0])
-    attack = Attack(rows, down[columns])
-    share = np.ones(len(columns))
-    attack.suppress(share)
-    at = np.searchsorted(columns, primary)
-    if not len(candidates):
+def mend(problem: Problem, pattern: np.ndarray, repair: Repair | None = None) -> np.ndarray:
+    """Return ``pattern`` with the cells added that its unmet demands need, less the needless of them."""
+    mended, open_ = pattern, np.flatnonzero(unmet(problem, pattern))
+    if not len(open_):
         return pattern
-    witness = np.array([attack.rise(int(cell), amount)[1] for cell, amount in zip(at, need, strict=True)])
-    uses = np.abs(witness) > SMALL
-    for cell in candidates[np.argsort(-cost[candidates], kind="stable")]:
-        position = np.searchsorted(columns, cell)
-        share[position] = 0.0
-        attack.suppress(share)
-        found = []
-        for which in np.flatnonzero(uses[:, position]):
-            rise, deviation, _ = attack.rise(int(at[which]), need[which])
-            if rise < need[which] - 1e-6:
-                share[position] = 1.0
-                break
-            found.append((which, deviation))
-        else:
-            for which, deviation in found:
-                uses[which] = np.abs(deviation) > SMALL
+    repair = repair or Repair(problem)
+    for which in open_:
+        cell, sign, need = int(problem.cell[which]), int(problem.sign[which]), float(problem.need[which])
+        found = repair.add(mended, cell, sign or UP, need)
+        if found is None and sign == 0:
+            found = repair.add(mended, cell, DOWN, need)
+        if found is not None:
+            mended = found
+    return thin(problem, mended, near(problem, mended, mended & ~pattern))
+
+
+def near(problem: Problem, pattern: np.ndarray, added: np.ndarray) -> np.ndarray:
+    """Return the secondary cells of ``pattern`` that share a sum with ``added`` ones: these may have become
+    needless."""
+    present = abs(problem.equations)
+    touched = (present @ added.astype(float) > 0).astype(float)
+    return pattern & ~problem.given & (present.T @ touched > 0)
+
+
+def thin(problem: Problem, pattern: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Return ``pattern`` without those ``candidates`` (true) that no demand needs, dearest first."""
+    columns = np.flatnonzero(pattern)
+    inner, _ = problem.among(columns)
+    part = parts_of(inner)
     result = pattern.copy()
-    result[columns] = share > 0
+    for number in np.unique(part[candidates[columns]]):
+        inside = columns[part == number]
+        piece, place = problem.among(inside)
+        attack = Attack(piece, problem.down[inside])
+        attack.suppress(np.ones(len(inside)))
+        mine = np.flatnonzero(place[problem.cell] >= 0)
+        asked = Demands(attack, place[problem.cell[mine]], problem.sign[mine], problem.need[mine])
+        uses = np.zeros((len(mine), len(inside)), dtype=bool)
+        found, left = asked.many(np.arange(len(mine)))
+        for which, deviation in found:
+            uses[which] = np.abs(deviation) > SMALL
+        for which in left:
+            uses[which] = asked.one(which)[1]
+        trial = inside[candidates[inside]]
+        for cell in trial[np.argsort(-problem.cost[trial], kind="stable")]:
+            attack.publish(int(place[cell]))
+            again = _uses_without(asked, np.flatnonzero(uses[:, place[cell]]))
+            if again is None:
+                attack.publish(int(place[cell]), back=True)
+            else:
+                result[cell] = False
+                for which, moved in again:
+                    uses[which] = moved
     return result
 
 
-def settled(
-    equations: sparse.csr_array, down: np.ndarray, pattern: np.ndarray, primary: np.ndarray, unit: float
-) -> np.ndarray:
-    """Return which secondary cells of ``pattern`` (true) cannot move by ``unit``: anyone can compute them."""
+def _uses_without(asked: Demands, users: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    """Return how the demands ``users`` are met now, the cells that move for each; none if one is not."""
+    found, left = asked.many(users)
+    result = [(which, np.abs(deviation) > SMALL) for which, deviation in found]
+    for which in left:
+        share, moved, _ = asked.one(which)
+        if share < MET:
+            return None
+        result.append((which, moved))
+    return result
+
+
+def settled(problem: Problem, pattern: np.ndarray, unit: float) -> np.ndarray:
+    """Return which suppressed cells of ``pattern`` beyond the given ones (true) cannot move by ``unit``:
+    anyone can compute them."""
     columns = np.flatnonzero(pattern)
-    inner = sparse.csr_array(equations[:, columns])
-    part = parts_of(inner)
-    by_column = sparse.csc_array(inner)
     known = np.zeros(len(pattern), dtype=bool)
-    order = np.argsort(part, kind="stable")
-    for inside in np.split(order, np.flatnonzero(np.diff(part[order])) + 1) if len(columns) else []:
-        rows = sparse.csr_array(by_column[:, inside])
-        attack = Attack(sparse.csr_array(rows[np.diff(rows.indptr) > 0]), down[columns[inside]])
-        attack.suppress(np.ones(len(inside)))
-        moved = np.isin(columns[inside], primary)
-        for cell in range(len(inside)):
-            if not moved[cell]:
-                deviation = attack.moves(cell, unit)
-                moved |= np.abs(deviation) >= unit - 1e-6
-                known[columns[inside[cell]]] = not moved[cell]
+    asked = columns[~problem.given[columns]]
+    if not len(asked):
+        return known
+    inner, place = problem.among(columns)
+    attack = Attack(inner, problem.down[columns])
+    attack.suppress(np.ones(len(columns)))
+    moved = np.zeros(len(columns), dtype=bool)
+    for sign in (UP, DOWN):
+        left = place[asked[~moved[place[asked]]]]
+        demands = Demands(attack, left, np.full(len(left), sign), np.full(len(left), unit))
+        for _, deviation in demands.many(np.arange(len(left)))[0]:
+            moved |= np.abs(deviation) >= unit * MET
+    for cell in asked:
+        if not moved[place[cell]]:
+            moved |= np.abs(attack.moves(int(place[cell]), unit)) >= unit * MET
+            known[cell] = not moved[place[cell]]
     return known

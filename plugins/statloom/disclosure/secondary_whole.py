@@ -1,0 +1,201 @@
+"""A whole connected table: solved in blocks, then in groups of blocks, then mended over all.
+
+A block is what one sum of the longest hierarchy holds together (a district with its townships). Nearly all
+suppression stays within blocks, so they are solved each for itself, in full. What a block must cost at
+least, and the cuts found in it, hold in every larger group of cells too; there only what links the blocks
+remains to be found.
+"""
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+from scipy import sparse
+
+from statloom.disclosure.secondary_attack import Problem, load, solver
+from statloom.disclosure.secondary_blocks import Solution, protect
+from statloom.disclosure.secondary_cover import Cuts
+from statloom.disclosure.secondary_repair import mend
+
+WHOLE = 300  # cells up to which a table is solved without taking it apart
+GROUP = 1500  # cells up to which blocks are joined to groups
+
+
+@dataclass
+class Budget:
+    """When work began and must end (``time.monotonic``), the gap to stop at, and a list of notes."""
+
+    began: float
+    deadline: float
+    gap: float
+    notes: list[str]
+
+    def note(self, text: str) -> None:
+        """Write down what has been reached."""
+        self.notes.append(f"{time.monotonic() - self.began:.1f} s: {text}")
+
+    def until(self, share: float) -> float:
+        """Return the moment when ``share`` of the time left is over."""
+        now = time.monotonic()
+        return now + share * max(0.0, self.deadline - now)
+
+
+class Workers:
+    """Processes that take tasks; with one, the tasks are done here."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self._pool = count, None
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def map(self, function, tasks: list) -> Iterable:
+        """Return the results of ``function`` for the ``tasks``, in their order."""
+        if self.count == 1 or len(tasks) < 2:
+            return [function(task) for task in tasks]
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self.count, mp_context=get_context("fork"))
+        return list(self._pool.map(function, tasks))
+
+
+@dataclass
+class Piece:
+    """A set of ``cells`` of a larger problem, the problem that they are, and what is known of it."""
+
+    cells: np.ndarray
+    problem: Problem
+    solution: Solution | None = None
+
+
+def solve(problem: Problem, blocks: list[np.ndarray], budget: Budget, crew: Workers) -> Solution:
+    """Solve one connected table. ``blocks`` are groups of its cells (positions), which may overlap."""
+    if len(blocks) < 2 or len(problem.cost) <= WHOLE:
+        return protect(problem, deadline=budget.deadline, gap=budget.gap)
+    leaves = _pieces(problem, blocks)
+    _protect_all(leaves, [], budget.until(0.5), budget.gap / 2, crew)
+    budget.note(
+        f"{len(leaves)} blocks: at least {sum(leaf.solution.bound for leaf in leaves):,.0f}, overlaps twice"
+    )
+    groups = _pieces(problem, merged(blocks, problem.cost, GROUP))
+    _protect_all(groups, leaves, budget.until(0.6), budget.gap, crew)
+    pattern, bound = _union(problem, groups), packed(problem, [*leaves, *groups])
+    budget.note(f"{len(groups)} groups: {problem.price(pattern):,.0f}, at least {bound:,.0f}")
+    pattern = mend(problem, pattern)
+    budget.note(f"mended over all: {problem.price(pattern):,.0f}")
+    return Solution(pattern, problem.price(pattern), bound, groups[0].solution.cuts)
+
+
+def _pieces(problem: Problem, sets: list[np.ndarray]) -> list[Piece]:
+    """Return the sets of cells in which something is demanded as problems of their own, hardest first."""
+    pieces = [Piece(cells, problem.part(cells)) for cells in sets]
+    pieces = [piece for piece in pieces if len(piece.problem.cell)]
+    return sorted(pieces, key=lambda piece: -len(piece.problem.cell))
+
+
+def _protect_all(pieces: list[Piece], inner: list[Piece], deadline: float, gap: float, crew: Workers) -> None:
+    """Solve all ``pieces``, with what is known of the ``inner`` ones that lie within them."""
+    demands = sum(len(piece.problem.cell) for piece in pieces)
+    total = max(0.0, deadline - time.monotonic()) * crew.count
+    tasks = []
+    for piece in pieces:
+        # A hard piece may take more than its share of the time, but not all of it.
+        seconds = 3.0 * total * len(piece.problem.cell) / demands
+        within = set(piece.cells.tolist())
+        known = [one for one in inner if within.issuperset(one.cells.tolist())]
+        tasks.append((piece, known, deadline, seconds, gap))
+    for piece, solution in zip(pieces, crew.map(_protect, tasks), strict=True):
+        piece.solution = solution
+
+
+def _protect(task: tuple[Piece, list[Piece], float, float, float]) -> Solution:
+    """Solve one piece."""
+    piece, known, deadline, seconds, gap = task
+    problem = piece.problem
+    deadline = min(deadline, time.monotonic() + seconds)
+    if not known:
+        return protect(problem, deadline=deadline, gap=gap)
+    if len(known) == 1 and len(known[0].cells) == len(piece.cells):
+        return known[0].solution
+    cuts = Cuts(problem)
+    cuts.seed(problem)
+    start = problem.given.copy()
+    place = np.full(int(piece.cells.max()) + 1, -1)
+    place[piece.cells] = np.arange(len(piece.cells))
+    for one in known:
+        cells = place[one.cells]
+        start[cells] |= one.solution.pattern
+        for columns, values in one.solution.cuts.rows:
+            cuts.put(cells[columns], values)
+        cuts.worth(cells, problem.cost, one.solution.bound)
+    bound = packed(problem, [Piece(place[one.cells], one.problem, one.solution) for one in known])
+    return protect(problem, deadline=deadline, gap=gap, cuts=cuts, start=start, bound=bound)
+
+
+def _union(problem: Problem, pieces: list[Piece]) -> np.ndarray:
+    pattern = problem.given.copy()
+    for piece in pieces:
+        pattern[piece.cells] |= piece.solution.pattern
+    return pattern
+
+
+def packed(problem: Problem, pieces: list[Piece]) -> float:
+    """Return what any protecting pattern costs at least, as the pieces' bounds together prove.
+
+    Each piece's bound is one of what is paid within its cells. Weighted so that no cell is counted more than
+    once in all, the bounds add up; the best weights are a linear programme.
+    """
+    import highspy
+
+    bounds = np.array([piece.solution.bound for piece in pieces])
+    if not len(pieces) or not bounds.any():
+        return 0.0
+    member = np.zeros((len(problem.cost), len(pieces)), dtype=bool)
+    for number, piece in enumerate(pieces):
+        member[piece.cells, number] = True
+    member = np.unique(member, axis=0)
+    rows = sparse.csr_array(member[member.any(axis=1)].astype(float))
+    highs = solver()
+    count = len(pieces)
+    load(
+        highs, bounds, np.zeros(count), np.ones(count), rows, np.zeros(rows.shape[0]), np.ones(rows.shape[0])
+    )
+    highs.changeObjectiveSense(highspy.ObjSense.kMaximize)
+    highs.run()
+    weight = np.clip(np.array(highs.getSolution().col_value), 0.0, None)
+    weight /= max(1.0, float((rows @ weight).max()))
+    return float(bounds @ weight)
+
+
+def merged(blocks: list[np.ndarray], cost: np.ndarray, limit: int) -> list[np.ndarray]:
+    """Return groups of cells: blocks joined, where they share the cheapest cells first, as long as a group
+    has at most ``limit`` cells."""
+    if len(np.unique(np.concatenate(blocks))) <= limit:
+        return [np.unique(np.concatenate(blocks))]
+    member = sparse.csr_array(
+        (
+            np.ones(sum(map(len, blocks))),
+            (np.repeat(np.arange(len(blocks)), [len(block) for block in blocks]), np.concatenate(blocks)),
+        ),
+        shape=(len(blocks), len(cost)),
+    )
+    shared = sparse.triu(member @ member.T, k=1).tocoo()
+    price = sparse.triu((member * cost) @ member.T, k=1).tocoo()
+    order = np.argsort(price.data / shared.data, kind="stable")
+    leader = np.arange(len(blocks))
+    groups = dict(enumerate(blocks))
+    for one, other in zip(shared.row[order], shared.col[order], strict=True):
+        first, second = leader[one], leader[other]
+        if first != second:
+            union = np.union1d(groups[first], groups[second])
+            if len(union) <= limit:
+                groups[first] = union
+                del groups[second]
+                leader[leader == second] = first
+    return list(groups.values())
