@@ -8,6 +8,7 @@ import pytest
 
 from statloom import places
 from statloom.places.gates import COLUMNS
+from tests.quality.report import monitored as monitored_country
 
 VINTAGES = [
     {"place_vintage": "OLD", "title": "Before", "valid_from": "2000-01-01", "valid_to": "2017-01-01"},
@@ -183,3 +184,10 @@ def country(office):
         " ('NP_LARGE', 'V:province:2', 'West', 0, 47)) as given (series, place, name, reported, rolled_up)"
     )
     return office
+
+
+@pytest.fixture
+def monitored(country):
+    """The country after weeks of judgements, with much that has gone wrong (see monitored.py)."""
+    monitored_country.plant(country)
+    return country

@@ -58,7 +58,7 @@ def test_the_page_of_a_source_says_what_is_wrong_with_its_places(site):
     words = _text(site / "places" / f"{SOURCE}.html")
     assert "Jhapa V:district:12 Kaski V:district:21 OTHER" in words
     assert "no longer applies the place is called Ilam, not Illam <i>" in words
-    assert "21 Kaski <b> two units have it <script> V:district:21 , by exact_code" in words
+    assert "21 Kaski <b> two units have it <script> V:district:21 , by exact code" in words
     assert "statloom places review --source births" in words
     assert "Illaam <b> – unresolved Ilam V:district:11 (83.5) alike 2.25" in words
 

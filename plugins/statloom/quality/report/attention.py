@@ -29,9 +29,9 @@ SENTENCES = {
 def attention(report: dict[str, Any]) -> Rows:
     """Return what needs a person, the gravest and oldest first.
 
-    Columns: ``state`` (bad or warn), ``kind`` (a key of ``SENTENCES``), ``subject`` (a source, marts
-    or release, or None), ``numbers`` (that the sentence names), ``reason`` (as it was written down, in
-    English, or None), ``owner`` (or None), ``since`` (or None) and ``page``, where to look.
+    Columns: ``state`` (bad or warn), ``kind`` (a key of ``SENTENCES``), ``subject`` (a source,
+    marts, release, backup, or None), ``numbers`` (that the sentence names), ``reason`` (as it was written
+    down, in English, or None), ``owner`` (or None), ``since`` (or None) and ``page``, where to look.
     """
     rows = [
         *_sources(report["sources"]),
@@ -118,7 +118,7 @@ def _gates(gates: Rows) -> Rows:
         if gate["gate"] != "raw" and not gate["passed"]:
             kind = f"gate_of_{gate['gate']}"
             owners = _owners(gate, "bad") or _owners(gate, "warn")
-            rows.append(_row(SEVERE, kind, None, page, owner=owners, since=gate["since"]))
+            rows.append(_row(SEVERE, kind, gate["gate"], page, owner=owners, since=gate["since"]))
         if gate["over_budget"]:
             rows.append(
                 _row(
@@ -159,16 +159,23 @@ def _owners(gate: dict[str, Any], state: str) -> str:
 def _drill(drill: dict[str, Any]) -> Rows:
     last = drill["last"]
     if drill["state"] == "none":
-        return [_row(NOTED, "never_drilled", None, "backup.html")]
+        return [_row(NOTED, "never_drilled", "backup", "backup.html")]
     if drill["state"] == "bad":
         return [
             _row(
-                SEVERE, "drill_failed", None, "backup.html", reason=last["message"], since=last["finished_at"]
+                SEVERE,
+                "drill_failed",
+                "backup",
+                "backup.html",
+                reason=last["message"],
+                since=last["finished_at"],
             )
         ]
     if drill["state"] == "warn":
         numbers = {"age": drill["age_days"], "most": drill["maximum_age_days"]}
-        return [_row(SEVERE, "drill_old", None, "backup.html", numbers=numbers, since=last["finished_at"])]
+        return [
+            _row(SEVERE, "drill_old", "backup", "backup.html", numbers=numbers, since=last["finished_at"])
+        ]
     return []
 
 

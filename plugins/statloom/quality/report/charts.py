@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+SLOTS = 30  # of a strip: the newest outcome stands at its right end
+
 # Outcome → class, bottom and height on a strip 12 high: a failure fills its column, a warning its upper part.
 OUTCOMES = {"g": ("good", 12, 4), "w": ("warn", 12, 7), "p": ("part", 12, 10), "b": ("bad", 12, 12)}
 
@@ -19,7 +21,8 @@ def strip(outcomes: str, label: str) -> Markup:
 
     Anything else was not judged.
     """
-    width = max(4 * len(outcomes), 4)
+    outcomes = outcomes.rjust(SLOTS)[-SLOTS:]
+    width = 4 * SLOTS
     paths = []
     for outcome, (name, bottom, height) in OUTCOMES.items():
         lines = [f"M{4 * at + 2} {bottom}v-{height}" for at, one in enumerate(outcomes) if one == outcome]

@@ -1,7 +1,11 @@
 """How the report's templates say things: filters and word lists, in one language."""
 
+# ruff: noqa: S704  (what is not escaped is escaped piece by piece)
+
+import functools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +44,7 @@ STATES = {
 }
 RESULTS = {"bad": "failed", "warn": "warned", "good": "met", "none": "nothing judged"}
 ORDER = {"bad": 0, "part": 1, "warn": 2, "good": 3, "none": 4}
-WHOLE = {"marts": "all marts", "release": "the release"}
+WHOLE = {"marts": "all marts", "release": "the release", "backup": "backups"}
 STAGES = {
     "read": "reading",
     "defect": "known defect",
@@ -54,6 +58,7 @@ LOOKS = {
     "failed": "could not be fetched",
     "never": "never looked at",
 }
+COLLISIONS = 120  # rows of colliding codes on a source's page
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -84,6 +89,7 @@ def environment(words: Words, report: dict[str, Any]) -> jinja2.Environment:
         MADE=MADE,
         ERROR_CLASSES=ERROR_CLASSES,
         SHOWN=SHOWN,
+        COLLISIONS=COLLISIONS,
         report=report,
     )
     made.filters.update(_numbers(words) | _names(words, report) | _lists(words, report) | _charts(words))
@@ -129,13 +135,21 @@ def _names(words: Words, report: dict[str, Any]) -> dict[str, Callable]:
             words.either(known["place_name"], known["place_name_ne"]) if known else name_of(place_id or "–")
         )
 
-    def goal_choices(codes: Iterable[str]) -> list[tuple[str, str]]:
-        return [
-            (code, f"{words.digits(code)} {_plain_title(goals.get(code), words.language)}") for code in codes
-        ]
+    def goal_title(code: str) -> Markup:
+        known = goals.get(code)
+        return words.either(known["title"], known["title_ne"]) if known else Markup("")
 
-    def sources_named(names: Iterable[str]) -> list[tuple[str, str]]:
-        return [(name, _plain_title(sources.get(name), words.language) or name) for name in names]
+    def choice(value: str, known: dict[str, Any] | None, before: str = "") -> tuple[str, str, str]:
+        """Return a choice: its value, what is said of it, and the language of that."""
+        nepali = known["title_ne"] if known and words.language == "ne" else None
+        title = nepali or (known["title"] if known else value)
+        return value, f"{before}{title}", words.language if nepali else "en"
+
+    def goal_choices(codes: Iterable[str]) -> list[tuple[str, str, str]]:
+        return [choice(code, goals.get(code), f"{words.digits(code)} ") for code in codes]
+
+    def sources_named(names: Iterable[str]) -> list[tuple[str, str, str]]:
+        return [choice(name, sources.get(name)) for name in names]
 
     return {
         "source_title": source_title,
@@ -143,6 +157,7 @@ def _names(words: Words, report: dict[str, Any]) -> dict[str, Callable]:
         "series_title": series_title,
         "place_name": place_name,
         "goal_choices": goal_choices,
+        "goal_title": goal_title,
         "sources_named": sources_named,
         "sources_of": lambda rows: sources_named(row["source_id"] for row in rows),
         "described": words.described,
@@ -150,30 +165,62 @@ def _names(words: Words, report: dict[str, Any]) -> dict[str, Callable]:
     }
 
 
-def _plain_title(row: dict[str, Any] | None, language: str) -> str:
-    if row is None:
-        return ""
-    return (row["title_ne"] if language == "ne" else None) or row["title"]
-
-
 def _lists(words: Words, report: dict[str, Any]) -> dict[str, Callable]:
-    def translated(codes: dict[str, str] | Iterable[str]) -> list[tuple[str, str]]:
+    def translated(codes: dict[str, str] | Iterable[str]) -> list[tuple[str, str, str]]:
         pairs = codes.items() if isinstance(codes, dict) else [(code, code) for code in codes]
-        return [(code, words.text(said)) for code, said in pairs]
+        return [(code, words.text(said), words.language) for code, said in pairs]
 
     return {
         "translated": translated,
         "of_source": of_source,
         "by_format": by_format,
         "worst_first": lambda rows: sorted(rows, key=lambda row: ORDER[row["state"]]),
-        "largest": lambda rows: sorted(rows, key=lambda row: -abs(row["difference"]))[:200],
+        "largest": lambda rows: sorted(rows, key=lambda row: -abs(row["difference"]))[:120],
         # A level, or a change from one level to another: "vdc → local_unit".
         "levels": lambda text: " → ".join(words.text(level) for level in text.split(" → ")) if text else "–",
         "gate_state": judged.state,
+        "runs": _runs,
+        "grouped": _grouped,
+        # What was found, without the table and the description that stand beside it.
+        "finding": lambda result: (result["message"] or "").removeprefix(
+            f"{result['table_name']}: {result['description']}: "
+        ),
         "as_rows": lambda rows: [row if isinstance(row, dict) else {"": row} for row in rows],
         "first_line": lambda text: str(text).splitlines()[0] if text else "",
         "tojson_plain": lambda value: json.dumps(value, ensure_ascii=False, default=str),
     }
+
+
+def _runs(cells: list[int | None]) -> Iterator[tuple[int | None, int]]:
+    """Yield each cell with the number of columns that it takes: neighbouring gaps are one cell."""
+    for is_gap, run in groupby(cells, key=lambda cell: cell is None):
+        if is_gap:
+            yield None, len(list(run))
+        else:
+            yield from ((cell, 1) for cell in run)
+
+
+def _grouped(rows: Rows) -> Rows:
+    """Return what needs somebody, the warnings of one kind and owner as one row; its ``rows`` has them.
+
+    What is severe stays one by one.
+    """
+    shown, groups = [], {}
+    for row in rows:
+        key = (row["kind"], row["owner"])
+        if row["state"] == "bad" or row["kind"] == "too_old":
+            shown.append(row | {"rows": [row]})
+        elif key in groups:
+            group = groups[key]
+            group["rows"].append(row)
+            group["numbers"] = {
+                name: group["numbers"][name] + number for name, number in row["numbers"].items()
+            }
+            group["since"] = min(filter(None, (group["since"], row["since"])), default=None)
+        else:
+            groups[key] = row | {"rows": [row]}
+            shown.append(groups[key])
+    return shown
 
 
 def _charts(words: Words) -> dict[str, Callable]:
@@ -211,8 +258,31 @@ def _charts(words: Words) -> dict[str, Callable]:
         "bar": bar,
         "band_bar": band_bar,
         "made_bar": made_bar,
+        "unit_rows": lambda made: _unit_rows(words, made),
         "charts": lambda runs: trend_charts(words, runs),
     }
+
+
+_UNIT_WORDS = {"none": "no figure"} | {one: one.replace("_", " ") for one in MADE}
+
+
+def _unit_rows(words: Words, made: dict[str, Any]) -> Markup:
+    """Return the rows of the map's table. Made here, since there are hundreds on every page."""
+    said = {method: words.text(text) for method, text in _UNIT_WORDS.items()}
+    number, relative = functools.cache(words.number), functools.cache(words.relative)
+    quoted = functools.cache(escape)
+    lines = []
+    for row in made["rows"]:
+        cells = "".join(f"<td>{number(row[one])}" for one in MADE)
+        if made["has_errors"]:
+            error = "" if row["error"] is None else f"{row['error']:.6g}"
+            cells += f'<td>{relative(row["split"])}<td data-value="{error}">{relative(row["error"])}'
+        lines.append(
+            f'<tr data-place="{quoted(row["place_id"])}" data-method="{row["method"]}"'
+            f' data-error="{row["error_class"]}"><th scope="row">{quoted(row["name"])}'
+            f"<td>{quoted(row['above'])}<td>{said[row['method']]}{cells}"
+        )
+    return Markup("\n".join(lines))
 
 
 # Title, and the parts of each column: class, name, column of `trend.trend`.

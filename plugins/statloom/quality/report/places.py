@@ -22,6 +22,7 @@ METHODS = (
     "conflict",
     "unresolved",
 )
+LARGEST = 120  # sums that differ, of a source
 SHOWN = 300  # rows of a list on a source's page; the whole of it is counted
 
 _REFERENCES = """
@@ -109,7 +110,7 @@ def collect_places(engine: Engine) -> dict[str, Any]:
 def _collected(read: Reader) -> dict[str, Any]:
     registry, fault = load_registry()
     vintage = today(registry)
-    agreement = read.rows(_AGREEMENT, "quality.place_agreement", shown=SHOWN)
+    agreement = read.rows(_AGREEMENT, "quality.place_agreement", shown=LARGEST)
     queue = [row | {"decided": False} for row in read.rows(_REFERENCES)]
     said = {
         "fault": fault,

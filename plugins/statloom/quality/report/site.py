@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from statloom import settings
 from statloom.quality.report import look, map, summary
+from statloom.quality.report.attention import SENTENCES
 from statloom.quality.report.data import collect
 from statloom.quality.report.places import collect_places, load_registry
 from statloom.quality.report.registry import facts as registry_facts
@@ -50,7 +51,7 @@ def write(engine: Engine | None = None, folder: Path | None = None) -> Path:
         _write_pages(folder, report, Words(language))
     _replace(
         folder / "report.json",
-        json.dumps(for_machines(report), default=_plain, indent=1, ensure_ascii=False),
+        json.dumps(for_machines(report), default=_plain, ensure_ascii=False),
     )
     _replace(folder / SCHEMA.name, SCHEMA.read_text(encoding="utf-8"))
     _replace(folder / "summary.txt", summary.text(report))
@@ -93,10 +94,18 @@ def _write_pages(folder: Path, report: dict[str, Any], words: Words) -> None:
 
 
 def for_machines(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the report without what the marts have row by row."""
+    """Return the report without what the marts have row by row; a source names its gate by its number."""
+    sources = [
+        source | {"gate": source["gate"]["gate_run_id"] if source["gate"] else None}
+        for source in report["sources"]
+    ]
+    words = Words()
+    needed = [
+        row | {"said": words.text(SENTENCES[row["kind"]], **row["numbers"])} for row in report["attention"]
+    ]
     places = {name: value for name, value in report["places"].items() if name != "made"}
     places["collisions"] = Counter(row["source_id"] for row in places["collisions"])
-    return report | {"places": places}
+    return report | {"places": places, "sources": sources, "attention": needed}
 
 
 def _write_geometry(path: Path, drawn, registry, report: dict) -> None:

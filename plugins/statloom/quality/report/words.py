@@ -21,6 +21,7 @@ LANGUAGES = ("en", "ne")
 NOTHING = "–"
 
 _CATALOGUE = Path(__file__).with_name("words.yml")
+_CODE = re.compile(r"[a-z]+(_[a-z]+)+")
 _DIGITS = str.maketrans("0123456789", "०१२३४५६७८९")
 
 
@@ -53,7 +54,8 @@ class Words:
 
     def text(self, english: str, **values: Any) -> str:
         """Return a text in this language; ``{name}`` in it becomes the value, numbers as they are said."""
-        said = english
+        # A code is read as words.
+        said = english.replace("_", " ") if _CODE.fullmatch(english) else english
         if self.language != "en":
             said = catalogue().get(english, english)
             if english not in catalogue():

@@ -15,6 +15,13 @@ language.addEventListener("click", () => { language.hash = location.hash; });
 
 const of = (table, kind) => document.querySelectorAll(`[data-${kind}="${table.id}"]`);
 
+// Not every browser has Nepali numbers.
+const nepali = document.documentElement.lang === "ne";
+const said = (number) => {
+  const text = number.toLocaleString("en");
+  return nepali ? text.replace(/\d/g, (digit) => String.fromCharCode(0x966 + Number(digit))) : text;
+};
+
 function narrow(table) {
   const input = document.querySelector(`input[data-filter="${table.id}"]`);
   const wanted = input.value.trim().toLowerCase();
@@ -31,11 +38,10 @@ function narrow(table) {
       choices.some(([name, value]) => !(row.dataset[name] ?? "").split(/[ ,]+/).includes(value));
     if (!row.hidden) shown += 1;
   }
-  const digits = new Intl.NumberFormat(document.documentElement.lang === "ne" ? "ne-u-nu-deva" : "en");
   const count = input.closest(".filter").querySelector(".count");
   count.textContent = count.dataset.of
-    .replace("{shown}", digits.format(shown))
-    .replace("{all}", digits.format(rows.length));
+    .replace("{shown}", said(shown))
+    .replace("{all}", said(rows.length));
   table.dispatchEvent(new CustomEvent("narrowed"));
 }
 
@@ -58,6 +64,16 @@ for (const input of document.querySelectorAll("input[data-filter]")) {
   narrow(table);
 }
 
+const western = (text) => text.replace(/[०-९]/g, (digit) => digit.charCodeAt(0) - 0x966);
+// A link that chooses: the goal's rows of the table below.
+for (const link of document.querySelectorAll("[data-choose]")) {
+  link.addEventListener("click", () => {
+    const choice = document.querySelector(`[data-choice="${link.dataset.choose}"][data-name="${link.dataset.name}"]`);
+    choice.value = link.dataset.choiceValue;
+    choice.dispatchEvent(new Event("change"));
+  });
+}
+
 const plain = (cell) => cell.dataset.value ?? cell.textContent.trim();
 const order = new Intl.Collator(document.documentElement.lang, { numeric: true });
 
@@ -69,7 +85,7 @@ for (const button of document.querySelectorAll("th button.sort")) {
     const now = heading.getAttribute("aria-sort");
     const up = now === "descending" || (now === null && !numbers);
     const value = (row) => (row.cells[heading.cellIndex] ? plain(row.cells[heading.cellIndex]) : "");
-    const size = (row) => Math.abs(Number(value(row).replaceAll(",", ""))) || 0;
+    const size = (row) => Math.abs(Number.parseFloat(western(value(row)).replaceAll(",", ""))) || 0;
     const rows = [...body.rows].sort((a, b) => (numbers ? size(a) - size(b) : order.compare(value(a), value(b))));
     if (!up) rows.reverse();
     for (const other of heading.parentElement.cells) other.removeAttribute("aria-sort");
