@@ -128,3 +128,13 @@ def test_the_checker_finds_planted_faults(tmp_path, repository, fault):
     shutil.copytree(repository, root)
     FAULTS[fault](root)
     assert any(fault in problem for problem in problems(root)), problems(root)
+
+
+def test_the_smallest_places_have_totals_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(open_sdg, "FINEST_DIVIDED", 1)
+    figures, shapes, _ = sample.release(tmp_path)
+    open_sdg.write(tmp_path, sample.ABOUT, figures, shapes)
+    frame = pd.read_csv(tmp_path / "open_sdg" / "data" / "indicator_6-1-1.csv")
+    units = frame[frame["GeoCode"].isin(sample.UNITS)]
+    assert len(units) == 7 and units[["Sex", "Group"]].isna().all(axis=None)
+    assert frame[frame["GeoCode"] == "V:province:1"]["Sex"].notna().any()

@@ -32,6 +32,7 @@ _ATTRIBUTES = {
 }
 """Columns that say something about a figure, and divide nothing."""
 
+FINEST_DIVIDED = 2  # the depth of the smallest places whose figures are given by breakdown too
 _YEAR = r"^[0-9]{4}$"
 
 
@@ -108,8 +109,8 @@ def _sources(tables: Iterable[Table]) -> int:
 
 def _data(tables: list[Table], figures: Figures, about: About) -> pa.Table:
     """Return the figures of one indicator as Open SDG has them: ``Year`` first, ``GeoCode`` (place_id; blank
-    for the nation) and ``Value`` last, a blank for the total of a breakdown. A figure without a value, and of
-    a part of a year, is left out.
+    for the nation) and ``Value`` last, a blank for the total of a breakdown. A figure without a value, of a
+    part of a year, or of a part of the smallest places' people is left out.
     """
     parts, sources = [], _sources(tables)
     for table in tables:
@@ -117,6 +118,7 @@ def _data(tables: list[Table], figures: Figures, about: About) -> pa.Table:
         frame = frame.filter(
             pc.and_(pc.is_valid(frame["value"]), pc.match_substring_regex(frame["period"], _YEAR))
         )
+        frame = _not_too_fine(frame, figures)
         rows = len(frame)
         titles = {
             "Year": pc.cast(frame["period"], pa.int64()),
@@ -141,6 +143,24 @@ def _data(tables: list[Table], figures: Figures, about: About) -> pa.Table:
     if not parts:
         return pa.table({"Year": [], "Value": []})
     return _named(pa.concat_tables(parts, promote_options="permissive").combine_chunks(), about)
+
+
+def _not_too_fine(frame: pa.Table, figures: Figures) -> pa.Table:
+    """Leave out the breakdowns of the smallest places, which the platform would load in every chart."""
+    fine = pa.array(
+        [level for level in figures.levels if _depth(level, figures) > FINEST_DIVIDED], pa.string()
+    )
+    keep = pc.invert(pc.is_in(frame["place_level"], fine))
+    if pc.all(keep).as_py():
+        return frame
+    total = pa.scalar(True)
+    for name in DIMENSIONS:
+        total = pc.and_(total, pc.equal(frame[name], TOTAL))
+    return frame.filter(pc.or_(keep, total))
+
+
+def _depth(level: str, figures: Figures) -> int:
+    return min(place.depth for place in figures.places.values() if place.level == level)
 
 
 def _named(frame: pa.Table, about: About) -> pa.Table:

@@ -42,7 +42,7 @@ def configuration(
         "target_number": indicator.target.code,
         "target_name": indicator.target.title.en,
         "data_footnote": _footnote(tables),
-        "standalone": False,
+        "standalone": not indicator.target.goal.code.isdigit(),  # of no goal that the platform knows
     }
     return {key: value for key, value in config.items() if value != ""}
 
