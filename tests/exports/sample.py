@@ -5,7 +5,7 @@ import datetime
 import pyarrow as pa
 
 from statloom.exports import checksums, csv, parquet
-from statloom.exports.model import About, Dataset, Source, Table, fields_of
+from statloom.exports.model import About, Dataset, Source, Table, Text, fields_of
 
 SOURCE = Source("census", "A census", "Bureau", "CC-BY-4.0", "The bureau's tables")
 GENERATED = Source("survey", "A survey", "Ministry", "Terms of the ministry", synthetic=True)
@@ -55,7 +55,9 @@ def release(folder, *, rows: pa.Table | None = None, gzip_above: int | None = No
     (folder / "data").mkdir(parents=True, exist_ok=True)
     rows = frame() if rows is None else rows
     places = pa.table({"place_id": ["P1", "P2"], "place_name": ["=One", "Two"], "parent_id": [None, "P1"]})
-    fields = fields_of(rows.schema, DESCRIPTIONS, REQUIRED)
+    fields = fields_of(
+        rows.schema, DESCRIPTIONS, REQUIRED, {"value": Text("Value", "मान")}, {"value": "persons"}
+    )
     written = csv.write(rows, folder / "data" / "NP_POP.csv", gzip_above=gzip_above)
     columnar = parquet.write(rows, folder / "data" / "NP_POP.parquet", dataset=dataset(), fields=fields)
     return [
@@ -78,5 +80,6 @@ def release(folder, *, rows: pa.Table | None = None, gzip_above: int | None = No
             references=(("place_id", "places", "place_id"),),
             dataset=dataset(),
             parquet=checksums.describe(folder, columnar, parquet.MEDIA_TYPE),
+            title_ne="जनसंख्या",
         ),
     ]

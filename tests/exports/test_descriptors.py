@@ -86,35 +86,6 @@ def test_a_changed_file_is_found(tmp_path):
     assert "type-error" in faults(tmp_path)
 
 
-def test_catalogue_has_licence_checksum_and_coverage(tmp_path):
-    tables = sample.release(tmp_path, gzip_above=0)
-    catalogue.write(tmp_path, sample.ABOUT, tables)
-    found = json.loads((tmp_path / catalogue.NAME).read_text())
-    assert found["@type"] == "dcat:Catalog"
-    (dataset,) = found["dcat:dataset"]
-    assert {"@value": "जनसंख्या", "@language": "ne"} in dataset["dct:title"]
-    assert dataset["dct:license"][0] == {"@id": "https://spdx.org/licenses/CC-BY-4.0.html"}
-    assert dataset["dct:temporal"]["dcat:startDate"] == {"@value": "2011-01-01", "@type": "xsd:date"}
-    assert "synthetic data" in dataset["dcat:keyword"]
-    assert dataset["dcat:contactPoint"]["vcard:hasEmail"] == {"@id": "mailto:office@example.org"}
-    packed, columnar = dataset["dcat:distribution"]
-    for described, file in ((packed, tables[1].file), (columnar, tables[1].parquet)):
-        assert described["dcat:downloadURL"] == {"@id": file.path}
-        assert described["spdx:checksum"]["spdx:checksumValue"]["@value"] == file.sha256
-        assert described["dcat:byteSize"]["@value"] == str((tmp_path / file.path).stat().st_size)
-    assert packed["dcat:compressFormat"]["@id"].endswith("application/gzip")
-    # Every prefix that is used is declared.
-    prefixes = set(re.findall(r'"(?:@type": ")?([a-z]+):[A-Za-z_]+"', json.dumps(found)))
-    assert prefixes <= set(found["@context"])
-
-
-def test_catalogue_with_an_address_of_its_own(tmp_path):
-    tables = sample.release(tmp_path)
-    about = sample.About(7, 3, sample.ABOUT.issued, "T", "D", "P", base_url="https://data.example.org/")
-    described = catalogue.build(about, tables)["dcat:dataset"][0]["dcat:distribution"][0]
-    assert described["dcat:downloadURL"]["@id"] == "https://data.example.org/7/data/NP_POP.csv"
-
-
 class Links(HTMLParser):
     """What a page refers to, and the elements that it has."""
 

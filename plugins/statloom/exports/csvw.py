@@ -24,7 +24,7 @@ def build(about: About, tables: list[Table]) -> dict:
         "dc:title": _texts(about.titles.each()),
         "dc:description": _texts(about.descriptions.each()),
         "dc:publisher": about.publisher,
-        "dc:issued": {"@value": about.issued.isoformat(), "@type": "date"},
+        "dc:issued": {"@value": about.issued.isoformat(), "@type": "xsd:date"},
         "tables": [_table(table, urls) for table in tables],
     }
 
@@ -47,6 +47,7 @@ def _texts(texts: dict[str, str]) -> list[dict[str, str]]:
 
 
 def _table(table: Table, urls: dict[str, str]) -> dict:
+    required = {field.name for field in table.fields if field.required}
     schema = {
         "columns": [_column(field) for field in table.fields],
         "primaryKey": list(table.key),
@@ -56,6 +57,8 @@ def _table(table: Table, urls: dict[str, str]) -> dict:
                 "reference": {"resource": urls[other or table.name], "columnReference": target},
             }
             for column, other, target in table.references
+            # Readers of the standard take an empty reference for a wrong one.
+            if column in required
         ],
     }
     described = {

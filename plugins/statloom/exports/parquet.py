@@ -1,5 +1,6 @@
 """Parquet, with titles, units and the columns' descriptions in the schema's metadata."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,6 +30,10 @@ def write(table: pa.Table, path: Path, *, dataset: Dataset, fields: tuple[Field,
         "source": "; ".join(f"{source.title} ({source.custodian})" for source in dataset.sources),
         "synthetic": "true" if dataset.synthetic else "false",
     }
+    fields = tuple(
+        replace(field, unit=dataset.unit) if field.name == "value" and field.unit is None else field
+        for field in fields
+    )
     return write_table(table, path, about=about, fields=fields)
 
 

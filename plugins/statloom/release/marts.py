@@ -114,7 +114,8 @@ def write(connection: Connection, here: Path, about: About, gzip_above: int) -> 
             columns,
         )
         text = csv.save(csv.render(frame), here / FOLDER / f"{name}.csv", gzip_above=gzip_above)
-        fields = fields_of(frame.schema, shape.column_comments, mart.key, about.metadata.columns)
+        always = tuple(name for name in _LEADS if name in columns and not frame[name].null_count)
+        fields = fields_of(frame.schema, shape.column_comments, (*mart.key, *always), about.metadata.columns)
         columnar = parquet.write_table(
             frame,
             here / FOLDER / f"{name}.parquet",
