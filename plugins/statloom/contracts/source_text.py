@@ -127,7 +127,8 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path_, docum
     result = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
+        # A pattern's $ matches before a line's end too, so that a name with one would pass for a name.
+        if not isinstance(key_node, yaml.ScalarNode) or "\n" in key_node.value:
             raise ContractError(f"{document.file}, line {line}: a key must be a word")
         key = key_node.value
         if key in result:
