@@ -49,7 +49,7 @@ def test_release_is_whole_and_shown(database):
         "series.csv", "open_sdg/config_data.yml",
     }  # fmt: skip
     assert checksums.problems(made.folder) == []
-    assert standing(made.folder.parent) == ["1", "latest"]
+    assert standing(made.folder.parent) == ["1", "index.html", "index.ne.html", "latest", "releases.json"]
     assert (made.folder.parent / "latest").resolve() == made.folder
     portal = database.engine_for("portal")
     released = "select release_id, publication_id, status, datasets, cells from open_data.release"

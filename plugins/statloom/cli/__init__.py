@@ -26,7 +26,7 @@ COMMANDS = {
     "places": "resolve place references",
     "survey": "estimate from survey microdata",
     "tabulate": "count and add up unit records over places and breakdowns",
-    "release": "bring a release to a CKAN portal, or make workbooks of its places",
+    "release": "list or withdraw releases, bring one to a CKAN portal, make workbooks of its places",
     "disclosure": "audit a folder of published files: can anyone work out the cells left out?",
 }
 

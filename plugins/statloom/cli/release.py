@@ -1,12 +1,36 @@
-"""``statloom release``: bring a release to a portal, or make workbooks of its places."""
+"""``statloom release``: list releases, withdraw one, bring one to a portal, make workbooks of its places."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Define the subcommands ``publish-ckan`` and ``workbooks``."""
+    """Define the subcommands."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="list releases: public, under embargo and withdrawn")
+    actions.add_parser(
+        "reveal",
+        help="make public what the calendar's hour has come for",
+        description=(
+            "Make every release public whose hour on the calendar has passed. Airflow does it at each hour."
+        ),
+    )
+    withdraw = actions.add_parser(
+        "withdraw",
+        help="mark a release as withdrawn",
+        description=(
+            "Mark a release as withdrawn: its files stay at their address, the list of releases says why, "
+            "and `latest` leads to the newest that is not."
+        ),
+    )
+    withdraw.add_argument("release", type=int, metavar="NUMBER")
+    withdraw.add_argument("--reason", required=True, help="why; the public reads it")
     ckan = actions.add_parser(
         "publish-ckan",
         help="bring a CKAN portal to what a release says",
@@ -37,7 +61,55 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Do what was asked; return 0."""
-    return _publish(arguments) if arguments.action == "publish-ckan" else _workbooks(arguments)
+    actions = {
+        "list": _list,
+        "reveal": _reveal,
+        "withdraw": _withdraw,
+        "publish-ckan": _publish,
+        "workbooks": _workbooks,
+    }
+    return actions[arguments.action](arguments)
+
+
+def _list(_: argparse.Namespace) -> int:
+    from statloom.release import standing
+
+    with _warehouse() as engine:
+        for release in standing.overview(engine):
+            print(
+                f"{release.release_id:>5}  {release.state:<14}  {release.moment}"
+                + (f"  {release.withdrawn_reason}" if release.withdrawn_reason else "")
+            )
+    return 0
+
+
+def _reveal(_: argparse.Namespace) -> int:
+    from statloom.release import standing
+
+    with _warehouse() as engine:
+        shown = standing.reveal_due(engine)
+    print(f"made public: {', '.join(map(str, shown))}" if shown else "nothing waits whose hour has come")
+    return 0
+
+
+def _withdraw(arguments: argparse.Namespace) -> int:
+    from statloom.release import standing
+
+    with _warehouse() as engine:
+        standing.withdraw(engine, arguments.release, arguments.reason)
+    print(f"release {arguments.release} is withdrawn")
+    return 0
+
+
+@contextmanager
+def _warehouse() -> Iterator["Engine"]:
+    from statloom import settings
+    from statloom.warehouse import connection, server, setup
+
+    here = settings.load()
+    with server.running(here):
+        setup.prepare(here)
+        yield connection.engine()
 
 
 def _publish(arguments: argparse.Namespace) -> int:
@@ -64,13 +136,9 @@ def _publish(arguments: argparse.Namespace) -> int:
 
 
 def _workbooks(arguments: argparse.Namespace) -> int:
-    from statloom import settings
     from statloom.release import place_workbooks
-    from statloom.warehouse import connection, server, setup
 
-    here = settings.load()
-    with server.running(here):
-        setup.prepare(here)
-        written = place_workbooks.write(connection.engine(), arguments.into, arguments.level)
+    with _warehouse() as engine:
+        written = place_workbooks.write(engine, arguments.into, arguments.level)
     print(f"{len(written)} workbooks in {arguments.into}")
     return 0

@@ -24,5 +24,13 @@ def gate(*, run_id: str | None) -> None:
 def write(*, run_id: str | None) -> int:
     """Write the release; return its number."""
     written = release.write(engine(), run_id=run_id)
-    print(f"release {written.release_id}, {'new' if written.changed else 'unchanged'}")
+    until = f", under embargo until {written.embargo:%Y-%m-%d %H:%M %Z}" if written.embargo else ""
+    print(f"release {written.release_id}, {'new' if written.changed else 'unchanged'}{until}")
     return written.release_id
+
+
+def reveal() -> list[int]:
+    """Make public what the calendar's hour has come for; return the numbers of the releases."""
+    shown = release.reveal_due(engine())
+    print(f"made public: {', '.join(map(str, shown))}" if shown else "nothing waits whose hour has come")
+    return shown

@@ -134,7 +134,7 @@ PLACE = {
 def prepare_schema(connection: Connection) -> None:
     """Make the tables and views of releases where they are missing, and give them columns that are new."""
     views = shapes.read(connection, "open_data", "v")
-    wanted = {"observation": CELL, "dataset": DATASET}
+    wanted = {"observation": CELL, "dataset": DATASET, "release": {"withdrawn_reason": "text"}}
     if all(
         name in views and columns.keys() <= views[name].columns.keys() for name, columns in wanted.items()
     ):

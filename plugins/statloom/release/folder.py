@@ -1,6 +1,7 @@
 """The folder of releases: a release appears in it whole or not at all.
 
-``<n>/`` is a release, ``.<n>.writing/`` one being written, and ``latest`` a link to the newest.
+``<n>/`` is a release, ``.<n>.writing/`` one being written, and ``latest`` a link to the newest. Beside the
+folder, in one of its own that only the pipeline may read, stand releases that are under embargo.
 """
 
 import os
@@ -10,16 +11,42 @@ from pathlib import Path
 
 
 def start(open_data: Path, release_id: int) -> Path:
-    """Return the new empty folder in which release ``release_id`` is written."""
+    """Return the new empty folder in which release ``release_id`` is written, readable to its owner alone."""
     folder = _writing(open_data, release_id)
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "data").mkdir(parents=True)
+    folder.mkdir(mode=0o700)
+    (folder / "data").mkdir()
     return folder
 
 
-def appear(open_data: Path, release_id: int) -> Path:
+def embargoed(open_data: Path) -> Path:
+    """Return the folder of what is under embargo; it is made with rights for its owner alone."""
+    folder = open_data.with_name(f"{open_data.name}_under_embargo")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def standing(open_data: Path, release_id: int) -> Path:
+    """Return the folder in which release ``release_id`` stands, public or not."""
+    hidden = open_data.with_name(f"{open_data.name}_under_embargo") / str(release_id)
+    return hidden if hidden.is_dir() else open_data / str(release_id)
+
+
+def reveal(open_data: Path, release_id: int) -> Path:
+    """Move a release that is under embargo to where the public finds it; return its folder."""
+    final = open_data / str(release_id)
+    hidden = standing(open_data, release_id)
+    if hidden != final:
+        hidden.rename(final)
+        _to_disk(hidden.parent)
+        _to_disk(open_data)
+    return final
+
+
+def appear(open_data: Path, release_id: int, *, public: bool = True) -> Path:
     """Give the written folder its name, once every file of it is on the disk; return it."""
-    folder, final = _writing(open_data, release_id), open_data / str(release_id)
+    folder = _writing(open_data, release_id)
+    final = (open_data if public else embargoed(open_data)) / str(release_id)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             path.chmod(0o444)
@@ -28,6 +55,8 @@ def appear(open_data: Path, release_id: int) -> Path:
         _to_disk(path)
     _to_disk(folder)
     folder.rename(final)
+    final.chmod(0o755)
+    _to_disk(final.parent)
     _to_disk(open_data)
     return final
 
@@ -44,9 +73,16 @@ def point_latest(open_data: Path, release_id: int) -> None:
     _to_disk(open_data)
 
 
+def point_nowhere(open_data: Path) -> None:
+    """Take the link ``latest`` away: no release is in force."""
+    (open_data / "latest").unlink(missing_ok=True)
+    _to_disk(open_data)
+
+
 def numbers(open_data: Path) -> list[int]:
-    """Return the numbers of the releases that stand in ``open_data``."""
-    return sorted(int(p.name) for p in open_data.glob("*") if p.is_dir() and re.fullmatch(r"[0-9]+", p.name))
+    """Return the numbers of the releases that stand in ``open_data``, and of those under embargo."""
+    found = [*open_data.glob("*"), *open_data.with_name(f"{open_data.name}_under_embargo").glob("*")]
+    return sorted(int(p.name) for p in found if p.is_dir() and re.fullmatch(r"[0-9]+", p.name))
 
 
 def clear_unfinished(open_data: Path) -> None:
@@ -57,7 +93,7 @@ def clear_unfinished(open_data: Path) -> None:
 
 def remove(open_data: Path, release_id: int) -> None:
     """Remove a release that never was shown."""
-    folder = open_data / str(release_id)
+    folder = standing(open_data, release_id)
     if folder.exists():
         # First out of sight, so that no half-removed release stands there.
         gone = _writing(open_data, release_id)

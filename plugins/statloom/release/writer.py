@@ -3,6 +3,7 @@
 # ruff: noqa: S608  names in these statements are constants of this package or quoted
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
@@ -15,35 +16,40 @@ from statloom.exports.figures import Kept
 from statloom.exports.model import About, Metadata, Source
 from statloom.publication.lock import alone
 from statloom.publication.sql import literal, names, run
-from statloom.release import folder, metadata, portals, tables
+from statloom.release import calendar, changes, folder, metadata, portals, standing, tables
 from statloom.release.about import texts
 from statloom.release.columns import CELL, DATASET, prepare_schema
-
-_LOCK = 0x72656C65
 
 
 @dataclass(frozen=True)
 class Release:
-    """The newest release after ``write``: its number, whether this call made it, and its folder."""
+    """The newest release after ``write``: its number, whether this call made it, its folder, and the hour
+    until which it is under embargo (None: it is public or withdrawn).
+    """
 
     release_id: int
     changed: bool
     folder: Path
+    embargo: datetime | None = None
 
 
 def write(engine: Engine, *, run_id: str | None, wait_seconds: float = 600) -> Release:
     """Write what ``prepare`` prepared to ``open_data/<release_id>/`` and show it to the portal role.
 
+    Where a calendar is kept, it is under embargo until the calendar's next hour: it stands in a folder apart,
+    and the portal role does not see it. One that was under embargo before is replaced by it. What an hour has
+    passed for is revealed first.
+
     The same publication under the same rules, texts and code is not released again: the newest release is
-    returned. What a writer left that died is finished when its files were complete, and otherwise removed.
-    Raises GateError when this run's release gate did not pass, StatloomError when nothing is prepared, when a
-    left-out cell can be computed from its neighbours, when another release is being written, or when database
-    or disk fail.
+    returned, also when it was withdrawn. What a writer left that died is finished when its files were
+    complete, and otherwise removed. Raises GateError when this run's release gate did not pass, StatloomError
+    when nothing is prepared, when a left-out cell can be computed from its neighbours, when the calendar
+    cannot be read, when another release is being written, or when database or disk fail.
     """
     open_data = settings.load().open_data
     try:
         open_data.mkdir(parents=True, exist_ok=True)
-        with engine.connect() as connection, alone(connection, _LOCK, "release", wait_seconds):
+        with engine.connect() as connection, alone(connection, standing.LOCK, "release", wait_seconds):
             return _write(connection, open_data, run_id)
     except OperationalError as error:
         raise StatloomError(
@@ -60,27 +66,32 @@ def write(engine: Engine, *, run_id: str | None, wait_seconds: float = 600) -> R
 def _write(connection: Connection, open_data: Path, run_id: str | None) -> Release:
     with connection.begin():
         prepare_schema(connection)
+    hours = calendar.read()
     _recover(connection, open_data)
+    standing.reveal(connection, open_data, hours)
     with connection.begin():
         publication_id, inputs, sources, said = _prepared(connection, run_id)
         newest = _newest(connection)
     if newest and newest.inputs_sha256 == inputs:
-        return Release(newest.release_id, False, open_data / str(newest.release_id))
-    release_id = _begin(connection, open_data, publication_id, inputs)
+        release_id = newest.release_id
+        return Release(release_id, False, folder.standing(open_data, release_id), newest.embargo)
+    release_id = _begin(connection, open_data, publication_id, inputs, hours)
     with connection.begin():
         about = _about(connection, release_id, publication_id, said)
         manifest = _files(connection, open_data, about, sources)
         _rows(connection, release_id, manifest)
-    final = folder.appear(open_data, release_id)
+    embargo = standing.embargo(connection, release_id)
+    final = folder.appear(open_data, release_id, public=embargo is None)
     _show(connection, open_data, release_id)
-    return Release(release_id, True, final)
+    return Release(release_id, True, final, embargo)
 
 
 def _newest(connection: Connection):
     return run(
         connection,
-        "select release_id, inputs_sha256 from release.release where status = 'released' "
-        "order by release_id desc limit 1",
+        "select release_id, inputs_sha256, "
+        "case when status = 'released' and visible_from > now() then visible_from end as embargo "
+        "from release.release where status in ('released', 'withdrawn') order by release_id desc limit 1",
     ).one_or_none()
 
 
@@ -91,7 +102,7 @@ def _recover(connection: Connection, open_data: Path) -> None:
             connection, "select release_id, manifest_sha256 from release.release where status = 'writing'"
         ).all()
     for release_id, manifest in unfinished:
-        listed = open_data / str(release_id) / checksums.NAME
+        listed = folder.standing(open_data, release_id) / checksums.NAME
         if manifest and listed.exists() and checksums.sha256(listed) == manifest:
             _show(connection, open_data, release_id)
             continue
@@ -100,10 +111,6 @@ def _recover(connection: Connection, open_data: Path) -> None:
             run(connection, f"delete from release.cell where release_id = {release_id:d}")
             run(connection, f"delete from release.release where release_id = {release_id:d}")
     folder.clear_unfinished(open_data)
-    with connection.begin():
-        newest = _newest(connection)
-    if newest and (open_data / str(newest.release_id)).is_dir():
-        folder.point_latest(open_data, newest.release_id)
 
 
 def _prepared(connection: Connection, run_id: str | None) -> tuple[int, str, dict[str, Source], Metadata]:
@@ -141,31 +148,45 @@ def _prepared(connection: Connection, run_id: str | None) -> tuple[int, str, dic
     return candidate.publication_id, candidate.inputs_sha256, sources, said
 
 
-def _begin(connection: Connection, open_data: Path, publication_id: int, inputs: str) -> int:
+def _begin(
+    connection: Connection,
+    open_data: Path,
+    publication_id: int,
+    inputs: str,
+    hours: tuple[calendar.Hour, ...],
+) -> int:
     """Take the next number, above every release that the database or the folder knows."""
     with connection.begin():
         known = run(connection, "select coalesce(max(release_id), 0) from release.release").scalar_one()
         release_id = max([known, *folder.numbers(open_data)]) + 1
         connection.execute(
             text(
-                "insert into release.release (release_id, publication_id, status, folder, inputs_sha256) "
-                "values (:release_id, :publication_id, 'writing', :folder, :inputs)"
+                "insert into release.release "
+                "(release_id, publication_id, status, folder, inputs_sha256, visible_from) "
+                "values (:release_id, :publication_id, 'writing', :folder, :inputs, :visible_from)"
             ),
             {
                 "release_id": release_id,
                 "publication_id": publication_id,
                 "folder": str(open_data / str(release_id)),
                 "inputs": inputs,
+                "visible_from": calendar.visible_from(datetime.now(UTC), hours),
             },
         )
     return release_id
 
 
 def _about(connection: Connection, release_id: int, publication_id: int, said: Metadata) -> About:
-    issued = run(
-        connection,
-        "select (created_at at time zone 'UTC')::date from release.release "
-        f"where release_id = {release_id:d}",
+    """Describe the release. It is dated by its hour of the calendar, else by its publication: not by the
+    clock, so that the same publication gives the same files on any day.
+    """
+    issued = connection.execute(
+        text(
+            "select (coalesce(nullif(r.visible_from, :not_yet), p.published_at, r.created_at)"
+            " at time zone 'UTC')::date from release.release r"
+            " left join publication.publication p using (publication_id) where release_id = :release_id"
+        ),
+        {"not_yet": calendar.NOT_YET, "release_id": release_id},
     ).scalar_one()
     return About(release_id, publication_id, issued, metadata=said, **texts())
 
@@ -178,6 +199,7 @@ def _files(connection: Connection, open_data: Path, about: About, sources: dict[
     data_package.write(here, about, made, whole)
     csvw.write(here, about, made)
     catalogue.write(here, about, made, whole)
+    changes.write(connection, here, about)
     portals.write(here, about, made, kept)
     files = [file for table in made for file in (table.file, table.parquet, *table.others) if file]
     return checksums.write(here, {file.path: file.sha256 for file in (*files, *whole)})
@@ -203,12 +225,19 @@ def _rows(connection: Connection, release_id: int, manifest: str) -> None:
 
 
 def _show(connection: Connection, open_data: Path, release_id: int) -> None:
-    """Show the release: to the portal role, then by the link ``latest``."""
+    """Show the release, or let it wait for its hour; one that waited before is replaced and gone."""
     with connection.begin():
         run(
             connection,
-            "update release.release set status = 'released', released_at = now() "
-            f"where release_id = {release_id:d}",
+            "update release.release set status = 'released', "
+            f"released_at = greatest(now(), visible_from) where release_id = {release_id:d}",
         )
-        run(connection, f"delete from release.cell where release_id < {release_id:d}")
-    folder.point_latest(open_data, release_id)
+        replaced = run(
+            connection,
+            "update release.release set status = 'replaced' where status = 'released' "
+            f"and visible_from > now() and release_id < {release_id:d} returning release_id",
+        ).scalars()
+        for former in list(replaced):
+            run(connection, f"delete from release.cell where release_id = {former:d}")
+            folder.remove(open_data, former)
+    standing.settle(connection, open_data)
