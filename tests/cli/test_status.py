@@ -59,7 +59,25 @@ def test_numbers_of_the_warehouse(database, capsys):
     with database.engine.begin() as connection:
         connection.execute(text("create table quality.row_account as select 20 as rows_quarantined"))
     assert main(["status"]) == 0
-    assert "2,400 loaded, 20 in quarantine" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2,400 loaded, 20 in quarantine" in said
+    assert "held back" not in said
+
+    with database.engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into quality.held_back (extent, source_id, series_code, period, delivery_id, gate,"
+                " expectation, reason, owner, lifted_at) values"
+                " ('part', 'source_1', 'A', '2020', 1, 'raw', 'e', 'r', 'me@office', null),"
+                " ('part', 'source_1', 'A', '2020', 1, 'raw', 'f', 'r', 'me@office', null),"
+                " ('part', 'source_1', 'B', '2020', 1, 'marts', 'e', 'r', 'me@office', null),"
+                " ('part', 'source_2', 'A', '2020', 2, 'raw', 'e', 'r', 'you@office', now()),"
+                " ('delivery', 'source_3', 'A', '2020', 3, 'raw', 'e', 'r', 'you@office', null)"
+            )
+        )
+    assert main(["status"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("held back")]
+    assert lines == ["held back    2 parts (source × series × period) of source_1 (me@office)"]
 
 
 def test_numbers_are_remembered_while_nothing_runs(home, monkeypatch, capsys):

@@ -20,7 +20,6 @@ from statloom.errors import GateError
 from statloom.lineage import readable
 from statloom.pipeline import ingest, warehouse
 from statloom.quality.expectations.base import OwnExpectation
-from statloom.warehouse import transform
 
 pytestmark = pytest.mark.database
 
@@ -56,11 +55,11 @@ class Story:
         return fetched.delivery_id
 
     def build(self, run: str) -> int | None:
-        """Run the steps of the warehouse DAG."""
+        """Run the steps of the warehouse DAG that have something to do: seeds and staging are as copied."""
         inputs = warehouse.changed_inputs(run_id=run)
         if inputs is None:
             return None
-        for stage in transform.STAGES:
+        for stage in ("harmonised", "marts"):
             warehouse.transform(stage, run_id=run)
         warehouse.gate(run_id=run)
         return warehouse.publish(inputs, run_id=run)

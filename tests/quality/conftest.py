@@ -165,3 +165,44 @@ def office(database, tmp_path, monkeypatch) -> Office:
         " ('district', '12'), ('district', '21')) as known (level, code)"
     )
     return made
+
+
+SERIES = """
+  - {series: NP_HOME, value: {measure: total, where: {kind: [home]}}}
+  - series: NP_HOME_SHARE
+    numerator: {measure: total, where: {kind: [home]}}
+    denominator: {measure: total, where: {kind: [home, ward, clinic]}}
+  - {series: NP_WARD, value: {measure: total, where: {kind: [ward]}}}
+  - {series: NP_SKILLED, value: {measure: skilled, where: {kind: [home, ward, clinic]}}}
+"""
+
+
+class Clinics(Office):
+    """The office with four series and two years; category `all` feeds none of them."""
+
+    def deliver(self, fault: str | None = None, *, status: str = "loaded") -> int:
+        """Load clean rows for 2020 and 2021 as a new delivery, then plant ``fault`` (SQL on raw.births)."""
+        years = (
+            "update raw.births set year = '2020' where _delivery_id = :d; insert into raw.births"
+            " (geo_level, geo_code, kind, total, skilled, year, _delivery_id, _row_number)"
+            " select geo_level, geo_code, kind, total, skilled, '2021', _delivery_id, _row_number + 100"
+            " from raw.births where _delivery_id = :d"
+        )
+        return super().deliver(f"{years}; {fault}" if fault else years, status=status)
+
+
+@pytest.fixture
+def clinics(office) -> Clinics:
+    """The office of `Clinics`, with its contract and its years."""
+    path = office.project / "dags" / "sources" / f"{SOURCE}.yml"
+    contract = path.read_text()
+    contract = contract.replace('period: {type: year, value: "2020"}', "period: {type: year, column: year}")
+    contract = contract.replace("  total: {type", "  year: {type: text, role: period}\n  total: {type")
+    contract = contract.replace("key: [geo_level, geo_code, kind]", "key: [geo_level, geo_code, kind, year]")
+    path.write_text(contract[: contract.index("series:")] + f"series:{SERIES}")
+    contracts.register(office.engine)
+    office.execute(
+        "insert into landing.period select 'births', y, 'year', y, (y || '-01-01')::date,"
+        " (y || '-12-31')::date, y from (values ('2020'), ('2021')) as years (y)"
+    )
+    return Clinics(office.project, office.database)

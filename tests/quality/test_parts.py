@@ -7,42 +7,7 @@ from statloom.quality import parts
 
 pytestmark = pytest.mark.database
 
-SERIES = """
-  - {series: NP_HOME, value: {measure: total, where: {kind: [home]}}}
-  - series: NP_HOME_SHARE
-    numerator: {measure: total, where: {kind: [home]}}
-    denominator: {measure: total, where: {kind: [home, ward, clinic]}}
-  - {series: NP_WARD, value: {measure: total, where: {kind: [ward]}}}
-  - {series: NP_SKILLED, value: {measure: skilled, where: {kind: [home, ward, clinic]}}}
-"""
 ALL = {(series, year) for series in ("HOME", "HOME_SHARE", "WARD", "SKILLED") for year in ("2020", "2021")}
-
-
-@pytest.fixture
-def clinics(office):
-    """The office with four series and two years; category `all` feeds none of them."""
-    path = office.project / "dags" / "sources" / "births.yml"
-    text = path.read_text()
-    text = text.replace('period: {type: year, value: "2020"}', "period: {type: year, column: year}")
-    text = text.replace("  total: {type", "  year: {type: text, role: period}\n  total: {type")
-    text = text.replace("key: [geo_level, geo_code, kind]", "key: [geo_level, geo_code, kind, year]")
-    path.write_text(text[: text.index("series:")] + f"series:{SERIES}")
-    contracts.register(office.engine)
-    office.execute(
-        "insert into landing.period select 'births', y, 'year', y, (y || '-01-01')::date,"
-        " (y || '-12-31')::date, y from (values ('2020'), ('2021')) as years (y)"
-    )
-    return office
-
-
-def two_years(fault: str) -> str:
-    """Return the fault, after the delivery's rows have been given to both years."""
-    return (
-        "update raw.births set year = '2020' where _delivery_id = :d;"
-        " insert into raw.births (geo_level, geo_code, kind, total, skilled, year, _delivery_id, _row_number)"
-        " select geo_level, geo_code, kind, total, skilled, '2021', _delivery_id, _row_number + 100"
-        f" from raw.births where _delivery_id = :d; {fault}"
-    )
 
 
 def change(values: str, code: str, kind: str, year: str) -> str:
@@ -242,7 +207,7 @@ def test_the_parts_at_fault_are_held_back(clinics, name):
     suite, fault, expected = FAULTS[name]
     if suite:
         clinics.suite("raw", "births", suite)
-    result = clinics.judge(clinics.deliver(two_years(fault)))
+    result = clinics.judge(clinics.deliver(fault))
     assert not result.passed
     if expected is None:
         assert result.held_back == ()
@@ -254,7 +219,7 @@ def test_the_parts_at_fault_are_held_back(clinics, name):
 
 def test_a_clean_delivery_holds_back_nothing(clinics):
     clinics.suite("raw", "births", [SUMS, NATION, EVERY_DISTRICT])
-    delivery = clinics.deliver(two_years("select 1"))
+    delivery = clinics.deliver()
     result = clinics.judge(delivery)
     assert result.passed, result.message
     assert result.held_back == result.whole == ()
@@ -265,7 +230,7 @@ def test_a_clean_delivery_holds_back_nothing(clinics):
 
 def test_rows_and_places_at_fault_are_counted_all_of_them(clinics):
     fault = "update raw.births set total = -1 where _delivery_id = :d and kind = 'home' and year = '2020'"
-    result = clinics.judge(clinics.deliver(two_years(fault)))
+    result = clinics.judge(clinics.deliver(fault))
     [home] = [part for part in result.held_back if part.series_code == "NP_HOME"]
     assert (home.period, home.rows, home.places) == ("2020", 4, 4)
     assert home.owner == "births@office.example"
@@ -277,7 +242,7 @@ def test_rows_and_places_at_fault_are_counted_all_of_them(clinics):
 def test_no_value_of_a_row_is_in_the_reason(clinics):
     one = {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "total", "value_set": [1]}}
     clinics.suite("raw", "births", [one])
-    result = clinics.judge(clinics.deliver(two_years(change("total = -987", "12", "ward", "2021"))))
+    result = clinics.judge(clinics.deliver(change("total = -987", "12", "ward", "2021")))
     assert "987" in result.message
     assert all("987" not in (part.reason + part.expectation) for part in result.held_back)
 
@@ -285,7 +250,7 @@ def test_no_value_of_a_row_is_in_the_reason(clinics):
 @pytest.mark.parametrize(("most", "expected"), [(0.5, 2), (0.2, 0)])
 def test_a_suite_may_say_how_much_may_be_held_back(clinics, most, expected):
     clinics.suite("raw", "births", [SUMS], most_held_back=most)
-    result = clinics.judge(clinics.deliver(two_years(change("total = -1", "12", "ward", "2021"))))
+    result = clinics.judge(clinics.deliver(change("total = -1", "12", "ward", "2021")))
     assert len(result.held_back) == expected if expected == 0 else len(held(result)) == expected
     assert bool(result.whole) == (expected == 0)
 
@@ -293,6 +258,6 @@ def test_a_suite_may_say_how_much_may_be_held_back(clinics, most, expected):
 def test_more_warnings_than_the_budget_are_a_failure_of_the_whole(clinics):
     warning = {"type": "expect_rows_to_satisfy", "kwargs": {"condition": "total < 10"}, "severity": "warn"}
     clinics.suite("raw", "births", [warning], warning_budget=0)
-    result = clinics.judge(clinics.deliver(two_years(change("total = -1", "12", "ward", "2021"))))
+    result = clinics.judge(clinics.deliver(change("total = -1", "12", "ward", "2021")))
     assert result.held_back == ()
     assert "the budget is 0" in "".join(result.whole)

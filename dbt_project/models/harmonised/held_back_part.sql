@@ -6,9 +6,10 @@ with in_force as (
     from {{ source('quality', 'held_back') }} as held
     left join {{ source('landing', 'current_delivery') }} as delivery on delivery.source_id = held.source_id
     where
-        held.lifted_at is null
-        and not held.on_trial
-        and (held.extent = 'delivery' or held.gate = 'marts' or held.delivery_id = delivery.delivery_id)
+        -- What the raw gate held back of a delivery is true of it for as long as that delivery is in use.
+        (held.gate = 'raw' and held.extent = 'part' and held.delivery_id = delivery.delivery_id and not held.judged_again)
+        or (held.gate = 'raw' and held.extent = 'delivery' and held.lifted_at is null)
+        or (held.gate = 'marts' and held.lifted_at is null and not held.on_trial)
 ),
 
 by_extent as (

@@ -10,14 +10,14 @@ held_back as (
         part.source_id,
         count(distinct (part.series_code, part.period)) as parts,
         string_agg(distinct part.gate_reason, '; ' order by part.gate_reason) as reason,
-        min(written.since) as since
+        max(written.since) as since
     from {{ ref('held_back_part') }} as part
     inner join {{ source('quality', 'held_back') }} as written
         on written.source_id = part.source_id
         and written.series_code = part.series_code
         and written.period = part.period
-        and written.lifted_at is null
         and written.extent = 'part'
+        and not written.judged_again
     where part.gate_status = 'held back'
     group by part.source_id
 )

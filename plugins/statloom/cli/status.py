@@ -54,6 +54,7 @@ def _lines(settings: Settings) -> list[tuple[str, str]]:
             f"{accepted} of {sources} taken in, {numbers['deliveries']} deliveries"
             + (f"; the newest delivery of {trouble} was not accepted" if trouble else ""),
         ),
+        *_held_back(numbers),
         ("rows", f"{numbers['rows_loaded']:,} loaded, {numbers['rows_quarantined']:,} in quarantine"),
     ]
     if (settings.report / "index.html").exists():
@@ -61,6 +62,15 @@ def _lines(settings: Settings) -> list[tuple[str, str]]:
     if (settings.open_data / "latest").exists():
         lines.append(("open data", str(settings.open_data / "latest")))
     return lines
+
+
+def _held_back(numbers: dict) -> list[tuple[str, str]]:
+    """What gates hold back of deliveries in use, with who answers for it; nothing when all passed."""
+    if not numbers.get("parts_held_back"):
+        return []
+    parts = numbers["parts_held_back"]
+    word = "part" if parts == 1 else "parts"
+    return [("held back", f"{parts:,} {word} (source × series × period) of {numbers['held_back_of']}")]
 
 
 def _numbers(settings: Settings, running: bool) -> tuple[dict | None, str]:

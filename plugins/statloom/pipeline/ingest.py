@@ -7,14 +7,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from statloom import contracts, landing, settings
 from statloom.errors import DeliveryError, GateError, StatloomError
-from statloom.quality import gates, held_back, parts
+from statloom.quality import gates, held_back, parts, suites
 from statloom.warehouse.connection import engine
 
 
 def fetch(source: str, *, run_id: str | None, lookup: Callable[[str], str] | None = None) -> int | None:
     """Fetch ``source`` into the archive.
 
-    Returns the id of the delivery that is to be loaded, or None when there is nothing new.
+    Returns the id of the delivery that is to be loaded, or None when there is nothing new: also when its
+    suites have changed since it was judged, so that a mended expectation lifts what it held back.
     Raises StatloomError or DeliveryError when the source cannot be reached or its answer is no delivery.
     """
     fetched = landing.fetch(
@@ -24,8 +25,25 @@ def fetch(source: str, *, run_id: str | None, lookup: Callable[[str], str] | Non
         run_id=run_id,
         lookup=lookup,
     )
-    print(f"{source}: {fetched.outcome}, delivery {fetched.delivery_id}")
-    return None if fetched.outcome == "unchanged" else fetched.delivery_id
+    changed = fetched.outcome == "unchanged" and _suites_changed(source, fetched.delivery_id)
+    print(
+        f"{source}: {fetched.outcome}, delivery {fetched.delivery_id}"
+        + (", judged again: its suites have changed" if changed else "")
+    )
+    return None if fetched.outcome == "unchanged" and not changed else fetched.delivery_id
+
+
+def _suites_changed(source: str, delivery_id: int) -> bool:
+    """True when the delivery was judged last by other files of suites than those that are there."""
+    with engine().connect() as connection:
+        judged_by = connection.scalar(
+            text(
+                "select suites_sha256 from quality.gate_run where gate = 'raw' and subject = :source"
+                " and delivery_id = :id order by gate_run_id desc limit 1"
+            ),
+            {"source": source, "id": delivery_id},
+        )
+    return judged_by is not None and judged_by != suites.digest("raw", source)
 
 
 def load(source: str, delivery_id: int) -> int:

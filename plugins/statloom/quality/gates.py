@@ -131,6 +131,7 @@ def judge(
             "expectations": len(found),
             "failed": failed,
             "warned": warned,
+            "suites_sha256": suites.digest(gate, subject),
             "parts_held_back": len({(p.source_id, p.series_code, p.period) for p in held_back}),
         },
         found,
@@ -411,9 +412,10 @@ def _write(engine: Engine, run: dict, found: list[Result]) -> int:
             text(
                 "insert into quality.gate_run (gate, subject, delivery_id, run_id, started_at,"
                 " finished_at, passed,"
-                " expectations, failed, warned, parts_held_back) values (:gate, :subject, :delivery_id,"
+                " expectations, failed, warned, parts_held_back, suites_sha256) values (:gate, :subject,"
+                " :delivery_id,"
                 " :run_id, :started_at, :finished_at, :passed, :expectations, :failed, :warned,"
-                " :parts_held_back) returning gate_run_id"
+                " :parts_held_back, :suites_sha256) returning gate_run_id"
             ),
             {**run, "finished_at": datetime.now(UTC)},
         )

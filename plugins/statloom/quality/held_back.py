@@ -124,6 +124,16 @@ def refused(
         )
         found = [HeldBack(**vars(part), **failure) for part in parts for failure in failures]
     _lift_of_source(connection, delivery_id, keep_parts=True)
+    # It may have been in use: what is in use now is held back in part as it was then.
+    connection.execute(
+        text(
+            "update quality.held_back h set lifted_at = null, lifted_by = null"
+            " from landing.delivery refused join landing.current_delivery d using (source_id)"
+            " where refused.delivery_id = :id and h.delivery_id = d.delivery_id and h.lifted_at is not null"
+            " and h.gate = 'raw' and h.extent = 'part' and not h.judged_again"
+        ),
+        {"id": delivery_id},
+    )
     _keep(connection, found, "delivery", "raw", result and result.gate_run_id, delivery_id)
 
 
@@ -248,7 +258,7 @@ def _lift_of_source(connection: Connection, delivery_id: int, *, keep_parts: boo
     """
     connection.execute(
         text(
-            "update quality.held_back h set lifted_at = now(),"
+            "update quality.held_back h set lifted_at = now(), judged_again = h.delivery_id = d.delivery_id,"
             " lifted_by = case when h.delivery_id = d.delivery_id then 'judged again: delivery '"
             " else 'delivery ' end || d.delivery_id || ' (' || d.file_name || ')'"
             " from landing.delivery d where d.delivery_id = :id and h.source_id = d.source_id"

@@ -5,6 +5,7 @@ without it. Here whatever is not exactly understood is an error that names the f
 """
 
 import difflib
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,6 +139,18 @@ def find(gate: str, subject: str) -> list[Suite]:
         if unowned:
             raise GateError(f"{unowned[0].where}: a warning needs an owner; give the suite one")
     return found
+
+
+def digest(gate: str, subject: str) -> str:
+    """Return the sha256 of the files of a gate's suites; for `raw` those of one source, perhaps none."""
+    folder = settings.load().expectations / gate
+    pattern = f"{subject}*.yml" if gate == "raw" else "*.yml"
+    total = hashlib.sha256()
+    for path in sorted(folder.glob(pattern)):
+        # Of a source itself and of its profile, not of another whose name begins like it.
+        if gate != "raw" or path.name in (f"{subject}.yml", f"{subject}.profile.yml"):
+            total.update(path.name.encode() + b"\x1f" + path.read_bytes())
+    return total.hexdigest()
 
 
 def build(suite: Suite) -> gx.ExpectationSuite:

@@ -19,6 +19,9 @@ _QUERY = text(
         (select count(distinct source_id) from landing.delivery where status in ('held_back', 'rejected')
             and delivery_id in (select max(delivery_id) from landing.delivery group by source_id))
             as sources_in_trouble,
+        (select count(*) from quality.held_back_now where extent = 'part') as parts_held_back,
+        (select string_agg(distinct source_id || ' (' || coalesce(nullif(owner, ''), 'no owner') || ')', ', ')
+            from quality.held_back_now where extent = 'part') as held_back_of,
         (select count(*) from landing.delivery) as deliveries,
         (select coalesce(sum(rows_loaded), 0) from landing.current_delivery) as rows_loaded,
         (select coalesce(sum(rows_quarantined), 0) from landing.current_delivery) as rows_quarantined
@@ -29,8 +32,10 @@ _QUERY = text(
 def collect(engine: Engine) -> dict:
     """Return the numbers of the warehouse now.
 
-    Keys: ``publication, published_at, release, sources, sources_accepted, sources_in_trouble, deliveries,
-    rows_loaded, rows_quarantined``; rows are those of the deliveries that the marts are built from.
+    Keys: ``publication, published_at, release, sources, sources_accepted, sources_in_trouble,
+    parts_held_back, held_back_of, deliveries, rows_loaded, rows_quarantined``; rows are those of the
+    deliveries that the marts are built from, ``held_back_of`` names the sources of the parts (source ×
+    series × period) that a gate holds back, each with who answers for it.
     Publication 0 and release None: there is none yet.
     """
     with engine.connect() as connection:

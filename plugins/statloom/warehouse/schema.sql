@@ -203,6 +203,8 @@ create table if not exists quality.gate_run (
 );
 -- Parts (source × series × period) that it held back while the rest went on; 0: all of it passed, or none of it.
 alter table quality.gate_run add column if not exists parts_held_back integer not null default 0;
+-- Digest of the suites' files that it judged by; null: not recorded.
+alter table quality.gate_run add column if not exists suites_sha256 text;
 
 create table if not exists quality.expectation_result (
     gate_run_id bigint not null references quality.gate_run on delete cascade,
@@ -251,6 +253,8 @@ create table if not exists quality.held_back (
     lifted_at timestamptz,
     lifted_by text                            -- what ended it, for a person
 );
+-- Lifted because the same delivery was judged again: it says nothing of that delivery any more.
+alter table quality.held_back add column if not exists judged_again boolean not null default false;
 create index if not exists held_back_part on quality.held_back (source_id, series_code, period);
 
 comment on table quality.held_back is
@@ -271,6 +275,7 @@ create table if not exists publication.last_good_value (
     content jsonb not null,                   -- the whole row of the mart
     primary key (mart, observation_key)
 );
+alter table publication.last_good_value add column if not exists delivery_sha256 text;
 
 create or replace view quality.held_back_now as
 select
