@@ -42,6 +42,8 @@ if "scheduler" in sys.argv:
 
     # The next task of a run comes by this process: statloom.pipeline.turn.
     os.environ["STATLOOM_KEEPER"] = processes.identity(os.getpid()) or ""
+    # A worker that is killed does not leave its task at work, nor a scheduler its workers.
+    processes.end_with_parent(generations=2)
 
 # Airflow takes every public name of this module for a setting of its own.
 __all__ = []

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +124,44 @@ def test_a_file_that_was_cut_off_counts_as_missing(tmp_path, content):
     file.write_text(content)
     assert processes.read_json(file) == {}
     assert processes.read_json(tmp_path / "missing.json") == {}
+
+
+FORKS = """
+import os, sys, time
+from statloom import processes
+processes.end_with_parent(generations=2)
+for generation in (1, 2, 3):
+    if (child := os.fork()) != 0:
+        break
+os.write(1, b"%d %d" % (generation, os.getpid()) + bytes([10]))
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="Linux alone tells a child that its parent ended"
+)
+def test_what_was_forked_ends_with_its_parent():
+    first = subprocess.Popen([sys.executable, "-c", FORKS], stdout=subprocess.PIPE, text=True)
+    lines = [first.stdout.readline().split() for _ in range(4)]
+    pids = sorted((int(generation), int(pid)) for generation, pid in lines)
+    _, child, *_ = [pid for _, pid in pids]
+    grandchildren = [pid for _, pid in pids][2:]
+    os.kill(child, signal.SIGKILL)
+    ended, last = grandchildren
+    assert processes.wait_until(lambda: not processes.alive(ended), seconds=10)
+    first.kill()
+    first.wait()
+    # The third generation was not to end with its parent.
+    assert processes.alive(last)
+    os.kill(last, signal.SIGKILL)
+
+
+def test_a_later_process_of_the_same_number_is_another():
+    mine = processes.identity(os.getpid())
+    assert processes.is_identity(mine)
+    number, began = mine.split()
+    assert not processes.is_identity(f"{number} {int(began) - 1}")
+    assert not processes.is_identity("unknown")
+    assert processes.identity(2**22 + 1) is None
+    assert processes.place() == processes.place()

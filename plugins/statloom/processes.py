@@ -1,6 +1,7 @@
 """Processes that outlive one command, and locks between commands."""
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from statloom.errors import StatloomError
 
 LONGEST_LOG = 20 << 20
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def alive(pid: int) -> bool:
@@ -116,6 +118,30 @@ def start_detached(
             **options,
         )
     return int(launcher.stdout)
+
+
+def end_with_parent(*, generations: int) -> None:
+    """From now on end what this process forks together with it, by SIGKILL; so down to ``generations`` below.
+
+    On Linux; elsewhere nothing changes. What is forked and then runs another program is not concerned.
+    """
+    try:
+        control = ctypes.CDLL(None, use_errno=True).prctl
+    except (OSError, AttributeError):
+        return
+    parent, depth = os.getpid(), 0
+
+    def begun() -> None:
+        nonlocal parent, depth
+        depth += 1
+        if depth <= generations:
+            control(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != parent:
+                # It ended before it could be said.
+                os._exit(1)
+        parent = os.getpid()
+
+    os.register_at_fork(after_in_child=begun)
 
 
 def log_tail(log: Path, *, since: int = 0, lines: int = 20) -> str:

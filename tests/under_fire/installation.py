@@ -129,6 +129,17 @@ class Installation:
         country.deliver(self.project, stamp)
 
 
+def preload() -> None:
+    """Import what every run needs, so that the processes forked for runs have it."""
+    import dbt.adapters.postgres
+    import dbt.cli.main
+
+    from statloom.pipeline import ingest, release, run, warehouse
+    from statloom.quality import report
+
+    assert all((dbt, ingest, release, run, warehouse, report))
+
+
 def make() -> Installation:
     """Make an installation in a new folder and start its server."""
     folder = Path(tempfile.mkdtemp(prefix="statloom-fire-"))

@@ -38,6 +38,7 @@ __all__ = [
     "ensure_running",
     "environment",
     "running",
+    "stays",
     "stop",
 ]
 
@@ -72,6 +73,11 @@ def current(settings: Settings) -> Airflow | None:
     if set(pids) != set(_COMMANDS) or not all(_is_ours(pid, name) for name, pid in pids.items()):
         return None
     return Airflow(known["url"], started=False)
+
+
+def stays(settings: Settings) -> bool:
+    """Say whether an Airflow runs that does not end with a run: one that ``ensure_running`` started."""
+    return current(settings) is not None and bool(processes.read_json(state_file(settings)).get("keep"))
 
 
 def client(settings: Settings) -> AirflowClient:

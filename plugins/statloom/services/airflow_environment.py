@@ -56,6 +56,10 @@ _FIXED = {
     "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "50",
     "AIRFLOW__SCHEDULER__MAX_TIS_PER_QUERY": "32",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+    # A worker tells every second that it lives (below). One that was killed is taken for dead after a minute, and
+    # its task for failed; by default after five.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     # A worker that misses the end of its task's process sleeps until its next heartbeat, 5 s by default: one
     # task in four did.
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",

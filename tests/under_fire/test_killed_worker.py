@@ -1,0 +1,76 @@
+"""Airflow's processes killed while they work on the warehouse: the next run completes without help."""
+
+import os
+
+import pytest
+
+from statloom import processes
+from statloom.services import airflow, airflow_environment
+from tests.under_fire import installation, invariants, workers
+
+pytestmark = [pytest.mark.airflow, pytest.mark.database]
+
+
+@pytest.fixture(scope="module")
+def here():
+    """The small country with one publication, and an Airflow that takes a silent worker for dead soon."""
+    patch = pytest.MonkeyPatch()
+    for name in [name for name in os.environ if name.startswith("STATLOOM_")]:
+        patch.delenv(name)
+    patch.setenv("STATLOOM_BY_THE_CLOCK", "no")
+    soon = {
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+    }
+    for name, value in soon.items():
+        patch.setitem(airflow_environment._FIXED, name, value)
+    made = installation.make()
+    try:
+        assert installation.run(made).error is None
+        with made.current():
+            airflow.ensure_running(made.settings)
+            airflow.client(made.settings).wait_for_dags(
+                ["ingest__people", "warehouse", "release"], timeout=120
+            )
+        yield made
+    finally:
+        with made.current():
+            airflow.stop(made.settings)
+        installation.remove(made)
+        patch.undo()
+
+
+def test_the_next_run_completes_after_a_worker_and_a_task_were_killed(here):
+    here.deliver(2)
+    with here.current():
+        assert installation.run(here, only=("prepare", "fetch", "load", "raw gate")).error is None
+
+        # The worker, in the middle of dbt.
+        with workers.held(here, "harmonised.figure"):
+            run = workers.trigger(here, "warehouse")
+            workers.kill(here, "worker", workers.stopped(here))
+        assert workers.result(here, "warehouse", run) == "failed"
+        assert invariants.at_rest(here, 1, 2) == []
+
+        # The task, in the middle of a publication.
+        with workers.held(here, "published.observation"):
+            run = workers.trigger(here, "warehouse")
+            workers.kill(here, "task", workers.stopped(here))
+        assert workers.result(here, "warehouse", run) == "failed"
+        assert invariants.at_rest(here, 1, 2) == []
+
+        # The task that writes the release; the warehouse's run completes.
+        client = airflow.client(here.settings)
+        with workers.held(here, "release.cell"):
+            run = workers.trigger(here, "warehouse")
+            workers.kill(here, "task", workers.stopped(here))
+        assert workers.result(here, "warehouse", run) == "success"
+        assert processes.wait_until(
+            lambda: [r["state"] for r in client.runs(["release"])] == ["failed"], seconds=60, pause=0.3
+        )
+        assert invariants.at_rest(here, 1, 2) == []
+        assert workers.result(here, "release", workers.trigger(here, "release")) == "success"
+        assert processes.wait_until(
+            lambda: all(r["state"] in workers.ENDED for r in client.runs()), seconds=60, pause=0.3
+        )
+    assert invariants.completed(here, 1, 2) == []
