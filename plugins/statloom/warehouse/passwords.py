@@ -1,5 +1,6 @@
 """The generated passwords of this installation, in ``secrets/passwords.json`` (mode 0600)."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -50,3 +51,21 @@ def known(settings: Settings, login: str) -> str:
         file = settings.secrets / "passwords.json"
         raise StatloomError(f"no password for {login}: neither {login.upper()}_PASSWORD nor {file} has one")
     return found
+
+
+def shown_once(settings: Settings, login: str) -> str | None:
+    """Return the generated password of ``login`` the first time that it is asked for here, later None.
+
+    None too for one that the environment gives, and where a service manager writes what is printed to its
+    journal.
+    """
+    generated = None if os.environ.get(f"{login.upper()}_PASSWORD") else load(settings).get(login)
+    if generated is None or os.environ.get("JOURNAL_STREAM") or os.environ.get("INVOCATION_ID"):
+        return None
+    # Of a random text as long as this one, a digest says nothing.
+    digest = hashlib.sha256(generated.encode()).hexdigest()
+    mark = settings.secrets / f"{login}.shown"
+    if mark.exists() and mark.read_text().strip() == digest:
+        return None
+    processes.write_private(mark, digest + "\n")
+    return generated
