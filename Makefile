@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format docs bench lock clean purge
+.PHONY: help setup run test lint format docs bench fire lock clean purge
 
 # Set up first: .venv from requirements.lock. Does nothing when it is there.
 SETUP := scripts/bootstrap
@@ -38,6 +38,9 @@ bench: setup  ## measure; the results are in benchmarks/results
 	@for module in $$(grep -l '__main__' benchmarks/*.py | xargs -n 1 basename | sed 's/\.py$$//'); do \
 		echo "== $$module"; $(BIN)/python -m benchmarks.$$module || exit 1; \
 	done
+
+fire: setup  ## kill runs at points spread over all their steps; the result is in benchmarks/results
+	@$(BIN)/python -m benchmarks.under_fire --write
 
 lock: setup  ## renew requirements.lock and requirements-spark.lock from pyproject.toml
 	@$(BIN)/python -m uv pip compile --quiet pyproject.toml --extra test --universal --python-version 3.11 \

@@ -1,0 +1,83 @@
+"""Runs of the small country that are killed one after the other, and the one that completes after them.
+
+Every run meets what the one before it left. `make fire` has more points, each with a whole run after it.
+"""
+
+import pytest
+
+from tests.under_fire import fire, installation, invariants
+from tests.under_fire.fire import Point
+
+pytestmark = pytest.mark.database
+
+# In the order of the pipeline, so that each run comes to its point: the share of the step done by then.
+KILLS = [
+    ("server", "prepare", 0.1),
+    ("process", "fetch", 0.5),
+    ("backend", "fetch", 0.95),
+    ("process", "load", 0.3),
+    ("server", "load", 0.9),
+    ("postmaster", "raw gate", 0.3),
+    ("process", "raw gate", 0.9),
+    ("backend", "changes", 0.5),
+    ("process", "staging", 0.6),
+    ("server", "harmonised", 0.6),
+    ("process", "marts", 0.7),
+    ("backend", "marts gate", 0.5),
+    ("process", "publish", 0.98),
+    ("postmaster", "settled", 0.5),
+    ("backend", "prepare release", 0.6),
+    ("process", "release gate", 0.6),
+    ("server", "write release", 0.5),
+    ("process", "write release", 0.9),
+]
+
+
+@pytest.fixture(scope="module")
+def here():
+    installation.preload()
+    made = installation.make()
+    yield made
+    installation.remove(made)
+
+
+def test_a_chain_of_killed_runs_leaves_nothing_behind(here):
+    first = installation.run(here)
+    assert (first.error, first.killed) == (None, False)
+    here.deliver(2)
+    wrong, missed = [], []
+    for victim, step, share in KILLS:
+        point = Point(victim, step, 1 + int(share * first.points[step]))
+        outcome = fire.strike(here, point, 1, 2)
+        wrong += [f"{point}: {what}" for what in outcome.wrong]
+        missed += [] if outcome.struck else [point]
+    assert wrong == []
+    assert len(missed) <= 2, missed
+    last = installation.run(here)
+    assert (last.error, last.killed) == (None, False)
+    assert invariants.completed(here, 1, 2) == []
+
+
+def test_the_checks_find_what_is_wrong(here):
+    """The harness would be of no use if it found nothing."""
+    found = invariants.completed(here, 2, 2)
+    assert any("as of the publication before" in what for what in found), found
+    with here.engine().begin() as session:
+        run = session.exec_driver_sql
+        run("update published.observation set value = 9000 where place_id = 'V:district:1'")
+        run("update publication.publication set status = 'writing' where publication_id = 1")
+        run("update publication.warehouse_run set owner = 'somebody'")
+        run("delete from raw.people where _row_number = 2")
+        run("create table harmonised.figure__dbt_tmp ()")
+    (here.settings.open_data / ".3.writing").mkdir()
+    found = "\n".join(invariants.completed(here, 1, 2))
+    for what in (
+        "marts.observation has 52 rows of the deliveries 2 to 9",
+        "and may show one of [2]",
+        "publications [(1, 'writing')",
+        "the turn is still",
+        "of people is accepted",
+        "relation harmonised.figure__dbt_tmp is left over",
+        ".3.writing is left over",
+    ):
+        assert what in found, found
