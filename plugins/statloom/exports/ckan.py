@@ -37,6 +37,7 @@ _FORMATS = {
     "jsonld": ("JSON-LD", "application/ld+json"),
     "ttl": ("TTL", "text/turtle"),
     "xml": ("XML", "application/xml"),
+    "xml.gz": ("XML", "application/gzip"),
     "html": ("HTML", "text/html"),
 }
 
@@ -82,14 +83,15 @@ def packages(folder: Path, *, prefix: str = "", withdrawn: str | None = None) ->
         rows = {row["series_code"]: row for row in csv.DictReader(file)}
     by_series: dict[str, list[dict]] = {}
     for resource in whole["resources"]:
-        found = re.fullmatch(r"data/([^/]+?)\.(csv|csv\.gz|parquet)", resource["path"])
-        if found and found[1] in rows:
-            by_series.setdefault(found[1], []).append(resource)
+        code = _stem(resource["path"])
+        if code in rows and resource["path"].startswith(("data/", "sdmx/")):
+            by_series.setdefault(code, []).append(resource)
     made = [
         _series(folder, whole, rows[code], code, members, known, prefix, withdrawn)
         for code, members in sorted(by_series.items())
     ]
-    return [*made, _whole(folder, whole, [package.name for package in made], known, prefix, withdrawn)]
+    names = [package.name for package in made]
+    return [*made, _whole(folder, whole, names, set(by_series), known, prefix, withdrawn)]
 
 
 def _withdrawn(folder: Path) -> str | None:
@@ -182,15 +184,18 @@ def _series(
         author=row.get("custodians", ""),
         license_id=_licence([licence["name"] for licence in table.get("licenses", ())]),
     )
-    resources = tuple(
-        _resource(folder, member["path"], _ending(member["path"]).removesuffix(".gz"), known)
-        for member in members
-    )
+    resources = tuple(_resource(folder, member["path"], _part(member["path"]), known) for member in members)
     return Package(name_of(code, prefix), fields, resources)
 
 
 def _whole(
-    folder: Path, whole: dict, names: list[str], known: dict, prefix: str, withdrawn: str | None
+    folder: Path,
+    whole: dict,
+    names: list[str],
+    codes: set[str],
+    known: dict,
+    prefix: str,
+    withdrawn: str | None,
 ) -> Package:
     fields = _fields(
         whole,
@@ -202,16 +207,28 @@ def _whole(
         author=_people(whole)["maintainer"],
         license_id=_licence([licence["name"] for licence in whole.get("licenses", ())]),
     )
+    series = {entry["path"] for entry in whole["resources"] if entry["path"].startswith(("data/", "sdmx/"))}
     paths = [
         path
         for path in known
-        if "/" not in path or path.startswith(("geo/", "workbooks/goals/"))
+        if "/" not in path or path.startswith(("geo/", "workbooks/goals/", "marts/", "sdmx/"))
+        if path not in series or _stem(path) not in codes
         if not path.endswith((".html", ".md")) or path.startswith("changes")
     ]
     resources = tuple(_resource(folder, path, path, known) for path in sorted(paths))
     sums = folder / checksums.NAME
     listed = Resource(checksums.NAME, sums, checksums.sha256(sums), _described(checksums.NAME, sums))
     return Package(name_of(WHOLE, prefix or "statloom-"), fields, (*resources, listed))
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
+
+
+def _part(path: str) -> str:
+    """Return what a file is of its series: ``csv``, ``parquet``, ``sdmx/3.0/data/xml``."""
+    where = path.rpartition("/")[0].removeprefix("data")
+    return f"{where}/{_ending(path).removesuffix('.gz')}".strip("/")
 
 
 def _ending(path: str) -> str:

@@ -5,7 +5,6 @@ each level, and tables. In both a series is a column, named by its code; where i
 coefficient of variation, these are ``<code>_se`` and ``<code>_cv``. A figure that is not there is null.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pyarrow.compute as pc
 from statloom.exports import geopackage
 from statloom.exports.figures import Figures, Place
 from statloom.exports.model import About, Dataset, Table
-from statloom.exports.shapes import Shapes, geometry
+from statloom.exports.shapes import Shapes, collection, feature
 
 FOLDER = "geo"
 GEOJSON_TYPE = "application/geo+json"
@@ -150,23 +149,21 @@ def _geojson(
     path: Path, about: About, places: list[Place], columns: list[Column], series: list[dict], shapes: Shapes
 ) -> None:
     features = [
-        {
-            "type": "Feature",
-            "id": place.place_id,
-            "bbox": [round(value, 6) for value in shapes.by_place[place.place_id].bounds],
-            "properties": properties(place)
-            | {column.name: column.values.get(place.place_id) for column in columns},
-            "geometry": geometry(shapes.by_place[place.place_id]),
-        }
+        feature(
+            {
+                "id": place.place_id,
+                "bbox": [round(value, 6) for value in shapes.by_place[place.place_id].bounds],
+                "properties": properties(place)
+                | {column.name: column.values.get(place.place_id) for column in columns},
+            },
+            shapes.by_place[place.place_id],
+        )
         for place in places
     ]
-    collection = {
-        "type": "FeatureCollection",
+    members = {
         "release": about.release_id,
         "issued": about.issued.isoformat(),
         "boundaries": {"source": shapes.source, "licence": shapes.licence},
         "series": series,
-        "features": features,
     }
-    text = json.dumps(collection, ensure_ascii=False, separators=(",", ":"))
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(collection(members, features), encoding="utf-8")

@@ -5,7 +5,6 @@
 the configuration. Every indicator of the framework is there; those without figures are ``notstarted``.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +18,7 @@ from statloom.exports import open_sdg_metadata as said
 from statloom.exports.figures import DIMENSIONS, TOTAL, Figures
 from statloom.exports.formulas import neutralised
 from statloom.exports.model import About, CodeList, Indicator, Table
-from statloom.exports.shapes import Shapes, geometry
+from statloom.exports.shapes import Shapes, collection, feature
 
 FOLDER = "open_sdg"
 _ATTRIBUTES = {
@@ -202,26 +201,22 @@ def _csv(frame: pa.Table, path: Path) -> None:
 
 def _layer(path: Path, level: str, figures: Figures, shapes: Shapes) -> None:
     features = [
-        {
-            "type": "Feature",
-            "properties": {
-                "place_id": place.place_id,
-                "place_name": place.name.en,
-                "place_name_ne": place.name.ne,
-                "place_code": place.code,
+        feature(
+            {
+                "properties": {
+                    "place_id": place.place_id,
+                    "place_name": place.name.en,
+                    "place_name_ne": place.name.ne,
+                    "place_code": place.code,
+                }
             },
-            "geometry": geometry(shapes.by_place[place.place_id]),
-        }
+            shapes.by_place[place.place_id],
+        )
         for place in figures.places.values()
         if place.level == level and place.place_id in shapes.by_place
     ]
-    layer = {
-        "type": "FeatureCollection",
-        "source": shapes.source,
-        "licence": shapes.licence,
-        "features": features,
-    }
-    path.write_text(json.dumps(layer, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    members = {"source": shapes.source, "licence": shapes.licence}
+    path.write_text(collection(members, features), encoding="utf-8")
 
 
 def _configuration(layers: list[str]) -> dict:

@@ -1,5 +1,6 @@
 """Boundaries of places for GIS formats: units, and the wider places that they make up."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,16 +66,16 @@ def _joined(members: np.ndarray) -> shapely.Geometry:
         return shapely.union_all(shapely.make_valid(members))
 
 
-def geometry(polygon: shapely.Geometry) -> dict:
-    """Return the GeoJSON geometry (RFC 7946) of ``polygon``."""
-    parts = [part for part in shapely.get_parts(polygon) if part.geom_type == "Polygon"]
-    coordinates = [
-        [
-            np.round(shapely.get_coordinates(ring), DIGITS).tolist()
-            for ring in (part.exterior, *part.interiors)
-        ]
-        for part in parts
-    ]
-    if len(coordinates) == 1:
-        return {"type": "Polygon", "coordinates": coordinates[0]}
-    return {"type": "MultiPolygon", "coordinates": coordinates}
+def feature(members: dict, polygon: shapely.Geometry) -> str:
+    """Return a GeoJSON feature (RFC 7946) as text: ``members`` and the geometry of ``polygon``."""
+    parts = shapely.get_parts(polygon)
+    text = shapely.to_geojson(parts[0] if len(parts) == 1 else polygon)
+    head = json.dumps({"type": "Feature", **members}, ensure_ascii=False, separators=(",", ":"))
+    return f'{head[:-1]},"geometry":{text}}}'
+
+
+def collection(members: dict, features: list[str]) -> str:
+    """Return a GeoJSON feature collection as text."""
+    head = json.dumps({"type": "FeatureCollection", **members}, ensure_ascii=False, separators=(",", ":"))
+    listed = ",\n".join(features)
+    return f'{head[:-1]},"features":[\n{listed}\n]}}\n'

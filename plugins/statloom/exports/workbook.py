@@ -1,6 +1,7 @@
 """One Excel workbook in the look that all workbooks of a release share."""
 
 import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import xlsxwriter
@@ -213,6 +214,7 @@ class Sheet:
         return self.formats[shade + digits]
 
 
+@lru_cache(maxsize=50_000)  # the same names stand in thousands of rows
 def _safe(text: str) -> str:
     return neutralised_text(text)
 

@@ -62,9 +62,10 @@ def places(root: Path, about: About, figures: Figures, levels: Iterable[str]) ->
 def _by_place(figures: Figures, wanted: set[str]) -> dict[str, list[tuple[Table, list[dict]]]]:
     """Return the figures of each place, by series: one pass over all figures."""
     found: dict[str, list[tuple[Table, list[dict]]]] = {}
+    columns = ["place_id", *DIMENSIONS, *(part for part in _PROFILE if part != "unit")]
     ids = pa.array(sorted(wanted), pa.string())
     for table in sorted(figures.tables, key=_order):
-        frame = figures.of(table)
+        frame = figures.of(table).select(columns)
         if not wanted.issuperset(pc.unique(frame["place_id"]).to_pylist()):
             frame = frame.filter(pc.is_in(frame["place_id"], ids))
         for row in frame.to_pylist():
@@ -145,7 +146,7 @@ def sheet_name(series: str) -> str:
 def _series(book: Book, about: About, figures: Figures, table: Table) -> None:
     """Write the sheet of a series: places by period, then the nation's breakdowns by period."""
     sheet = book.sheet(sheet_name(table.name), table.titles, table.dataset)
-    totals = figures.totals(table)
+    totals = figures.totals(table).select(["place_id", "period", "value", "se", "cv", "obs_status"])
     wide = [place for place in figures.places.values() if place.depth <= 2]
     shown = {place.place_id: place for place in wide}
     totals = totals.filter(pc.is_in(totals["place_id"], pa.array(list(shown), pa.string())))
