@@ -57,13 +57,14 @@ def test_no_dag_fails_to_load(loaded):
     assert loaded["errors"] == {}
 
 
-def test_one_ingest_dag_for_each_contract_and_four_of_the_pipeline(loaded):
+def test_one_ingest_dag_for_each_contract_and_those_of_the_pipeline(loaded):
     expected = {f"ingest__{source}" for source in contracts.load_all()}
     assert set(loaded["dags"]) == expected | {
         "warehouse",
         "release",
         "quality_report",
         "backup",
+        "release_calendar",
         "restore_drill",
     }
 
