@@ -132,3 +132,41 @@ def test_many_notes_are_not_looked_up_one_by_one(database, looked_at, monkeypatc
     run(database.engine, "update candidate.observation set stamp = 2")
     assert publish_now(database) == (0, 500, 0)
     assert looked_at == ["all"]
+
+
+def test_a_trigger_of_another_that_writes_too_is_not_trusted(database, looked_at):
+    run(
+        database.engine,
+        "create function candidate.doubled() returns trigger language plpgsql as $$ begin "
+        "update candidate.observation set value = value * 2 where observation_key = new.observation_key; "
+        "return null; end $$",
+        "create trigger doubling after update on candidate.observation for each row "
+        "when (pg_trigger_depth() = 0) execute function candidate.doubled()",
+        "update candidate.observation set value = -1 where place_code = 'P3'",
+        "drop trigger doubling on candidate.observation",
+    )
+    assert publish_now(database) == (0, 25, 0)
+    assert looked_at == ["all"]
+
+
+def test_writing_goes_on_when_it_cannot_be_noted(database, looked_at):
+    run(
+        database.engine,
+        "drop table publication.observation__noted",
+        "update candidate.observation set value = -1 where place_code = 'P3'",
+    )
+    assert publish_now(database) == (0, 25, 0)
+    run(database.engine, "update candidate.observation set value = -2 where place_code = 'P3'")
+    assert publish_now(database) == (0, 25, 0)
+    assert looked_at == ["all", "noted"]
+
+
+def test_a_key_passed_on_within_one_statement_is_no_row_removed(database, looked_at):
+    run(
+        database.engine,
+        "with gone as (delete from candidate.observation where place_code = 'P3' returning *) "
+        "insert into candidate.observation select observation_key, series_code, place_code, period, -1, "
+        "obs_status, details, stamp from gone",
+    )
+    assert publish_now(database) == (0, 25, 0)
+    assert looked_at == ["noted"]
