@@ -59,7 +59,8 @@ OPTIONS = {
     "archive_timeout": "5min",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "on",
+    # The kept parts of the log are compressed once they are full; here it would slow down who writes (0061).
+    "wal_compression": "off",
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
