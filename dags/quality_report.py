@@ -19,7 +19,7 @@ with DAG(
 
     @task
     def report() -> str:
-        from statloom.quality import report
+        from statloom.pipeline import report
 
         return str(report.write())
 

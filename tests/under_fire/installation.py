@@ -24,8 +24,7 @@ OPTIONS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", 
 
 def steps(run_id: str) -> list[tuple[str, Callable]]:
     """Return the tasks of all DAGs in their order, by name; each gets the results of those before it."""
-    from statloom.pipeline import ingest, release, run, warehouse
-    from statloom.quality import report
+    from statloom.pipeline import ingest, release, report, run, warehouse
 
     def of(source: str) -> list[tuple[str, Callable]]:
         def fetch(known):
@@ -134,8 +133,7 @@ def preload() -> None:
     import dbt.adapters.postgres
     import dbt.cli.main
 
-    from statloom.pipeline import ingest, release, run, warehouse
-    from statloom.quality import report
+    from statloom.pipeline import ingest, release, report, run, warehouse
 
     assert all((dbt, ingest, release, run, warehouse, report))
 

@@ -201,10 +201,11 @@ def _left_over(here: Installation, session: Connection) -> Iterator[str]:
         " and pid <> pg_backend_pid() and state in ('active', 'idle in transaction')",
     )
     yield from (f"session {row} goes on" for row in sessions)
+    # Temporary tables of a session that was killed PostgreSQL itself clears away when it comes to it.
     relations = _rows(
         session,
         "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-        " where relkind in ('r', 'v') and (relname like '%\\_\\_dbt\\_%' or nspname like 'pg\\_temp%')",
+        " where relkind in ('r', 'v') and relname like '%\\_\\_dbt\\_%'",
     )
     yield from (f"relation {name} is left over" for (name,) in relations)
     for pattern in (".*", "*.part", "*.partial", "*.tmp", "*.new", "*.writing"):

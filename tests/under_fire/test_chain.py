@@ -18,6 +18,7 @@ KILLS = [
     ("process", "load", 0.3),
     ("server", "load", 0.9),
     ("postmaster", "raw gate", 0.3),
+    ("backend", "raw gate", 0.2),
     ("process", "raw gate", 0.9),
     ("backend", "changes", 0.5),
     ("process", "staging", 0.6),

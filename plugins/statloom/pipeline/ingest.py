@@ -7,10 +7,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from statloom import contracts, landing, settings
 from statloom.errors import DeliveryError, GateError, StatloomError
+from statloom.landing.database import stopped_database_named
 from statloom.quality import gates, held_back, parts, suites
 from statloom.warehouse.connection import engine
 
 
+@stopped_database_named("a source was being looked at")
 def fetch(source: str, *, run_id: str | None, lookup: Callable[[str], str] | None = None) -> int | None:
     """Fetch ``source`` into the archive.
 
@@ -46,6 +48,7 @@ def _suites_changed(source: str, delivery_id: int) -> bool:
     return judged_by is not None and judged_by != suites.digest("raw", source)
 
 
+@stopped_database_named("a delivery was being loaded")
 def load(source: str, delivery_id: int) -> int:
     """Read a delivery into the raw table of ``source``; return its id.
 
@@ -66,6 +69,7 @@ def load(source: str, delivery_id: int) -> int:
     return delivery_id
 
 
+@stopped_database_named("a delivery was being judged, which is neither accepted nor held back")
 def gate(source: str, delivery_id: int, *, run_id: str | None) -> None:
     """Judge a loaded delivery: accept it, but for the parts that fail alone; or hold it back as a whole.
 

@@ -39,6 +39,8 @@ def datasource(engine: Engine) -> Iterator:
 
     Nothing is written to disk. All that Great Expectations asks goes over one connection of its own, so that
     temporary tables made with ``datasource.get_execution_engine().engine`` are there for every check.
+    Raises psycopg.OperationalError when that connection was lost in the block: Great Expectations keeps such
+    an error to itself, and would have every expectation unmet.
     """
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, options=SESSION) as connection:
@@ -55,3 +57,5 @@ def datasource(engine: Engine) -> Iterator:
             create_temp_table=False,
             kwargs={"poolclass": StaticPool, "creator": lambda: connection},
         )
+        if connection.closed:
+            raise psycopg.OperationalError("the session was lost in which the data were judged")
