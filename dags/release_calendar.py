@@ -1,6 +1,9 @@
 """At each hour of the release calendar: what is under embargo until then becomes public."""
 
-from airflow.sdk import DAG, EventsTimetable, task
+from airflow.sdk import DAG, task
+
+# The one of airflow.sdk 3.3 cannot be read back by the scheduler.
+from airflow.timetables.events import EventsTimetable
 
 import failures
 from statloom import settings
