@@ -49,6 +49,8 @@ _MARTS = {
         "and d.place_vintage = m.place_vintage and d.series_code = m.series_code and d.period = m.period and "
         + " and ".join(f"d.{name} = m.{name}" for name in DIMENSIONS),
         {name: f"c.{name}" for name in (*MEASURES, "obs_status", "comment")} | {"country_value": "d.value"},
+        # It may have been left out by disclosure control; where it was not, an earlier release has it.
+        hidden=("last_good_value", "last_good_period", "last_good_publication"),
     ),
     "sdg_progress": _Mart(
         Text("Change of each series since its first period", "पहिलो अवधिदेखि हरेक शृङ्खलाको परिवर्तन"),
