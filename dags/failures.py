@@ -7,6 +7,8 @@ the DAG.
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from statloom.services import notify
+
 
 def connection(connection_id: str) -> str:
     """Return the URI of an Airflow connection (environment, user interface or secrets backend); empty when
@@ -30,10 +32,12 @@ def tell(context) -> None:
         error=context.get("exception"),
         attempt=getattr(run, "clear_number", 0) or 0,
         link=ti.log_url if ti is not None else None,
-        lookup=connection,
     )
     if outcomes:
         print("people told of the failure: " + ", ".join(f"{k}: {v}" for k, v in outcomes.items()))
 
+
+# The mail server may be a connection of Airflow's.
+notify.lookup = connection
 
 TOLD = {"on_failure_callback": tell, "default_args": {"on_failure_callback": tell}}

@@ -21,6 +21,9 @@ print("RESULT" + json.dumps({
                 task.task_id: {"after": sorted(task.upstream_task_ids), "teardown": task.is_teardown}
                 for task in dag.tasks
             },
+            "told": len(dag.on_failure_callback or []) if isinstance(dag.on_failure_callback, list)
+            else bool(dag.on_failure_callback),
+            "tasks_told": [bool(task.on_failure_callback) for task in dag.tasks],
             "paused": dag.is_paused_upon_creation,
             "schedule": type(dag.timetable).__name__,
             "outlets": sorted(asset.uri for task in dag.tasks for asset in task.outlets),
@@ -67,6 +70,12 @@ def test_one_ingest_dag_for_each_contract_and_those_of_the_pipeline(loaded):
         "release_calendar",
         "restore_drill",
     }
+
+
+def test_people_are_told_of_every_dag_that_fails(loaded):
+    for dag_id, dag in loaded["dags"].items():
+        assert dag["told"], dag_id
+        assert all(dag["tasks_told"]), dag_id
 
 
 def test_an_ingest_dag_settles_even_when_its_gate_fails(loaded):

@@ -6,6 +6,7 @@ import os
 import time
 
 import pytest
+from sqlalchemy import text
 
 from statloom import contracts, settings
 from statloom.errors import DeliveryError, GateError
@@ -64,6 +65,46 @@ def test_a_held_back_delivery_is_told_to_its_owner_both_ways(posted, mailed, her
     assert [(line["dag"], line["webhook"], line["email"]) for line in recorded] == [(DAG, "sent", "sent")]
 
 
+@pytest.mark.database
+def test_owners_are_told_of_parts_that_are_held_back_once_until_they_change(posted, mailed, database):
+    def hold_back(period, owner="poverty@statloom.example", extent="part", gate="raw"):
+        with database.engine.begin() as connection:
+            connection.execute(
+                text(
+                    "insert into quality.held_back (extent, source_id, series_code, period, delivery_id,"
+                    " gate, expectation, reason, owner)"
+                    " values (:extent, 'poverty', 'NP_POV', :period, 1, :gate,"
+                    " 'shares add up', 'Kaski: 140 %; postgresql://u:planted@h/db', :owner)"
+                ),
+                {"period": period, "owner": owner, "extent": extent, "gate": gate},
+            )
+
+    def tell(gate="raw", source="poverty"):
+        return failures.tell_of_parts(database.engine, gate, run="r", source=source)
+
+    assert tell() == 0
+    hold_back("2011")
+    hold_back("2012", extent="delivery")
+    hold_back("2013", gate="marts", owner="marts@statloom.example")
+    assert (tell(), tell()) == (1, 0)
+    hold_back("2014")
+    hold_back("2011", owner="other@statloom.example")
+    assert (tell(), tell()) == (2, 0)
+    assert (tell("marts", None), tell("marts", None), tell("raw", "income")) == (1, 0, 0)
+    first, *_ = posted.messages
+    assert first["title"] == "poverty: 1 part held back, the rest goes on"
+    assert first["reason"] == "poverty, NP_POV, 2011: shares add up: Kaski: 140 %; postgresql://u:***@h/db"
+    assert (first["kind"], first["owner"]) == ("held_back", "poverty@statloom.example")
+    assert [message["owner"].split("@")[0] for message in posted.messages[1:]] == [
+        "other",
+        "poverty",
+        "marts",
+    ]
+    assert "2 parts held back" in posted.messages[2]["title"]
+    assert len(mailed.mails) == 4
+    assert "other@statloom.example" in mailed.mails[1]["To"]
+
+
 def test_a_run_is_told_of_once_and_again_after_it_was_cleared(posted):
     assert failures.tell("warehouse", "r1", task="marts", error=ValueError("first"))
     assert failures.tell("warehouse", "r1") is None
@@ -87,9 +128,9 @@ def test_no_secret_is_in_a_message(posted, mailed, here, monkeypatch):
         f"https://h/x?token=abcdef and {failures.connections.quote(PASSWORD, safe='')}"
     )
     failures.tell(DAG, "r", task="fetch", error=error)
-    for text in (json.dumps(posted.messages), mailed.mails[0].as_string()):
+    for sent in (json.dumps(posted.messages), mailed.mails[0].as_string()):
         for secret in ("generated-one", "key-of-the-vault", "abcdef", "of@ministry", "word%3Aof"):
-            assert secret not in text
+            assert secret not in sent
     assert "refused; also ***, *** and" in posted.messages[0]["reason"]
 
 
@@ -126,7 +167,8 @@ def test_the_mail_server_of_an_airflow_connection_gets_its_password_on_this_mach
     monkeypatch.delenv("STATLOOM_SMTP")
     port = mailed.address.rpartition(":")[2]
     uri = f"smtp://post:{failures.connections.quote(PASSWORD, safe='')}@127.0.0.1:{port}"
-    assert failures.tell("release", "r", lookup={"statloom_smtp": uri}.__getitem__)["email"] == "sent"
+    monkeypatch.setattr(notify, "lookup", {"statloom_smtp": uri}.__getitem__)
+    assert failures.tell("release", "r")["email"] == "sent"
     assert base64.b64decode(mailed.logins[0]).decode() == f"\0post\0{PASSWORD}"
     # As if it were another machine: without encryption it gets no password.
     monkeypatch.setattr(notify, "_LOCAL", ())

@@ -1,4 +1,6 @@
-"""Tells people of a DAG run that failed: once a run, with the reason, without secrets."""
+"""Tells people of a DAG run that failed, once a run, and owners of what is held back: with the reason,
+without secrets.
+"""
 
 import contextlib
 import hashlib
@@ -9,6 +11,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+
+from sqlalchemy import Engine, text
 
 from statloom import contracts, settings
 from statloom.connectors import connections
@@ -33,13 +37,11 @@ def tell(
     attempt: int = 0,
     link: str | None = None,
     owner: str | None = None,
-    lookup: Callable[[str], str] | None = None,
 ) -> dict[str, str] | None:
     """Send one message about a failed run of DAG ``dag``; return its outcomes, see ``notify.send``.
 
     ``error``: what the task raised, or a text. ``attempt``: how often the run was cleared and run again.
-    ``lookup`` gives the URI of an Airflow connection: ``statloom_smtp`` is the mail server where
-    ``STATLOOM_SMTP`` is not set. None: nobody is to be told, or the run was told of already. Raises nothing.
+    None: nobody is to be told, or the run was told of already. Raises nothing.
     """
     if not notify.wanted():
         return None
@@ -62,13 +64,86 @@ def tell(
             link=link,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        outcomes = notify.send(here, message, smtp=lambda: _mail_server(lookup), mask=mask)
+        outcomes = notify.send(here, message, smtp=_mail_server, mask=mask)
         if "sent" not in outcomes.values():
             mark.unlink(missing_ok=True)
         return outcomes
     except Exception as problem:
         # A task that failed must not fail once more over the message.
         return {"message": f"not sent: {type(problem).__name__}"}
+
+
+_IN_FORCE = text(
+    """
+    select owner, source_id, series_code, period, expectation, reason
+    from quality.held_back
+    where lifted_at is null and extent = 'part' and gate = :gate and owner is not null
+        and (cast(:source as text) is null or source_id = :source)
+    order by owner, source_id, series_code, period, expectation
+    """
+)
+
+
+def tell_of_parts(
+    engine: Engine,
+    gate: str,
+    *,
+    run: str | None,
+    source: str | None = None,
+) -> int:
+    """Send each owner one message about the parts that ``gate`` (raw: of ``source``; marts) holds back now,
+    while the rest is published; return how many were sent.
+
+    An owner is told again when other parts are held back, or after a month. Raises nothing.
+    """
+    if not notify.wanted():
+        return 0
+    try:
+        here = settings.load()
+        with engine.connect() as connection:
+            found = connection.execute(_IN_FORCE, {"gate": gate, "source": source}).all()
+        told = 0
+        for owner in sorted({part.owner for part in found}):
+            parts = [part for part in found if part.owner == owner]
+            told += _tell_owner(here, gate, owner, parts, run=run, source=source)
+        return told
+    except Exception as problem:
+        print(f"owners were not told of what is held back: {type(problem).__name__}")
+        return 0
+
+
+def _tell_owner(here: Settings, gate: str, owner: str, parts: list, *, run, source) -> bool:
+    named = sorted({f"{part.source_id}, {part.series_code}, {part.period}" for part in parts})
+    what = json.dumps([gate, source, owner, [tuple(part)[:5] for part in parts]])
+    mark = _mark(here, f"parts {what}")
+    if not _made(mark):
+        return False
+    sources = sorted({part.source_id for part in parts})
+    dag = f"{INGEST}{source}" if source else "warehouse"
+    mask = _masking(here)
+    reasons = [
+        f"{part.source_id}, {part.series_code}, {part.period}: "
+        f"{_reason(f'{part.expectation}: {part.reason}', _contract(f'{INGEST}{part.source_id}'))}"
+        for part in parts[:_REASON_LINES]
+    ]
+    more = [f"… and {len(parts) - _REASON_LINES} more"] if len(parts) > _REASON_LINES else []
+    message = notify.Message(
+        kind="held_back",
+        title=f"{', '.join(sources[:3])}{' …' if len(sources) > 3 else ''}: {len(named)}"
+        f" part{'s' if len(named) > 1 else ''} held back, the rest goes on",
+        reason=mask("\n".join(reasons + more)),
+        dag=dag,
+        run=run or "",
+        task="gate",
+        source=source,
+        owner=owner,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    outcomes = notify.send(here, message, smtp=_mail_server, mask=mask)
+    if "sent" not in outcomes.values():
+        mark.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def _source(dag: str) -> str | None:
@@ -109,21 +184,21 @@ def _masking(here: Settings) -> Callable[[str], str]:
     known: set[str] = set()
     for file in here.secrets.glob("*.json"):
         with contextlib.suppress(OSError, ValueError):
-            known |= {text for text in json.loads(file.read_text()).values() if isinstance(text, str)}
-    for name, text in os.environ.items():
+            known |= {kept for kept in json.loads(file.read_text()).values() if isinstance(kept, str)}
+    for name, given in os.environ.items():
         if name.startswith("AIRFLOW_CONN_"):
             with contextlib.suppress(StatloomError):
-                known |= set(connections.parse(text, name).secrets)
+                known |= set(connections.parse(given, name).secrets)
         elif re.search("PASSWORD|SECRET|TOKEN|_KEY", name):
-            known.add(text)
+            known.add(given)
     # The longest first: a short one may be a part of it. Very short ones would blot out ordinary words.
-    secrets = sorted((text for text in known if len(text) >= _SHORTEST_SECRET), key=len, reverse=True)
-    return lambda text: connections.without_secrets(text, *secrets)
+    secrets = sorted((kept for kept in known if len(kept) >= _SHORTEST_SECRET), key=len, reverse=True)
+    return lambda said: connections.without_secrets(said, *secrets)
 
 
-def _mail_server(lookup: Callable[[str], str] | None) -> str:
+def _mail_server() -> str:
     """The mail server of Airflow's connection, as a URL."""
-    found = connections.find(SMTP_CONNECTION, lookup)
+    found = connections.find(SMTP_CONNECTION, notify.lookup)
     secure = "s" if str(found.extra.get("disable_ssl", "true")).lower() == "false" else ""
     login = f"{connections.quote(found.login, safe='')}:" if found.login else ""
     login += f"{connections.quote(found.password or '', safe='')}@" if found.login else ""

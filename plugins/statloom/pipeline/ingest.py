@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from statloom import contracts, landing, settings
 from statloom.errors import DeliveryError, GateError, StatloomError
 from statloom.landing.database import stopped_database_named
+from statloom.pipeline import failures
 from statloom.quality import gates, held_back, parts, suites
 from statloom.warehouse.connection import engine
 
@@ -71,7 +72,8 @@ def load(source: str, delivery_id: int) -> int:
 
 @stopped_database_named("a delivery was being judged, which is neither accepted nor held back")
 def gate(source: str, delivery_id: int, *, run_id: str | None) -> None:
-    """Judge a loaded delivery: accept it, but for the parts that fail alone; or hold it back as a whole.
+    """Judge a loaded delivery: accept it, but for the parts that fail alone, of which owners are told; or
+    hold it back as a whole.
 
     Raises GateError, with the delivery marked `held_back`, when it fails as a whole.
     """
@@ -93,6 +95,7 @@ def gate(source: str, delivery_id: int, *, run_id: str | None) -> None:
     if result.held_back:
         print(f"{_file(warehouse, delivery_id)}: {result.message}")
         print("\n".join(["The rest of the delivery is accepted.", *held_back.described(result.held_back)]))
+        failures.tell_of_parts(warehouse, "raw", run=run_id, source=source)
 
 
 def _refuse(

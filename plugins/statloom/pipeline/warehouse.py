@@ -5,8 +5,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from statloom import contracts, landing, lineage, publication
 from statloom.errors import GateError, StatloomError
+from statloom.pipeline import failures, turn
 from statloom.pipeline import inputs as built_from
-from statloom.pipeline import turn
 from statloom.quality import gates, held_back
 from statloom.warehouse import transform as dbt
 from statloom.warehouse.connection import engine
@@ -66,6 +66,7 @@ def gate(*, run_id: str | None) -> None:
             result = gates.judge("marts", "marts", engine=warehouse, run_id=run_id)
             if result.passed:
                 held_back.settle(warehouse)
+                failures.tell_of_parts(warehouse, "marts", run=run_id)
                 return
             new = held_back.at_marts(warehouse, result) if left else []
             judgements.append(result.gate_run_id)

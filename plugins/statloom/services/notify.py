@@ -34,6 +34,9 @@ from statloom.settings import Settings
 WEBHOOK, WEBHOOK_KEY = "STATLOOM_NOTIFY_WEBHOOK", "STATLOOM_NOTIFY_WEBHOOK_KEY"
 EMAIL, SENDER, SMTP = "STATLOOM_NOTIFY_EMAIL", "STATLOOM_NOTIFY_FROM", "STATLOOM_SMTP"
 SECONDS = 10
+lookup: Callable[[str], str] | None = None
+"""Gives the URI of a connection by its id; whoever has connections sets it (the DAGs: those of Airflow)."""
+
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
