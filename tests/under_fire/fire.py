@@ -59,8 +59,11 @@ def strike(here: Installation, point: Point, old: int, new: int) -> Outcome:
 
 
 def revive(here: Installation) -> float:
-    """Start the server again, as each command does; return the seconds until it answered."""
+    """Make room where the disk is full, start the server again as each command does, and return the seconds
+    until it answered.
+    """
     began = time.monotonic()
+    here.filler.unlink(missing_ok=True)
     # After one of its processes was killed it recovers by itself; a command then waits for it.
     here.start_server()
     assert processes.wait_until(lambda: _answers(here), seconds=30)

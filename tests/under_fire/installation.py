@@ -124,6 +124,11 @@ class Installation:
         with self.engine(role).connect() as session:
             return [tuple(row) for row in session.execute(text(statement))]
 
+    @property
+    def filler(self) -> Path:
+        """What fills the disk, where the harness has filled it."""
+        return self.folder / "filler"
+
     def deliver(self, stamp: int) -> None:
         country.deliver(self.project, stamp)
 
@@ -138,9 +143,9 @@ def preload() -> None:
     assert all((dbt, ingest, release, run, warehouse, report))
 
 
-def make() -> Installation:
-    """Make an installation in a new folder and start its server."""
-    folder = Path(tempfile.mkdtemp(prefix="statloom-fire-"))
+def make(within: Path | None = None) -> Installation:
+    """Make an installation in a new folder (of ``within``) and start its server."""
+    folder = Path(tempfile.mkdtemp(prefix="statloom-fire-", dir=within))
     folder.chmod(0o711)
     (folder / "project").mkdir()
     country.make(folder / "project")

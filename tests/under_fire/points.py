@@ -4,6 +4,7 @@ A point is a database statement (before and after it), a commit, or a change of 
 They are numbered within each step of the pipeline.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from statloom.settings import Settings
 from statloom.warehouse import server
 
 VICTIMS = ("process", "backend", "postmaster", "server")
+# Besides, where the installation has a small disk of its own: "disk", which is filled.
 _CHANGES = ("os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree")
 
 
@@ -85,6 +87,17 @@ class Watch:
             os.kill(server.current(self.settings).pid, signal.SIGKILL)
         elif self.victim == "server":
             kill_server(self.settings)
+        elif self.victim == "disk":
+            fill_disk(self.settings.home.parent / "filler")
+
+
+def fill_disk(filler: Path) -> None:
+    """Take all the room that is left on the disk of ``filler``."""
+    block = bytes(1 << 20)
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while block:
+            if file.write(block) < len(block):
+                block = block[: len(block) // 16]
 
 
 def kill_server(settings: Settings) -> None:

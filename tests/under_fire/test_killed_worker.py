@@ -1,11 +1,14 @@
 """Airflow's processes killed while they work on the warehouse: the next run completes without help."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
 from statloom import processes
 from statloom.services import airflow, airflow_environment
+from statloom.settings import PROJECT
 from tests.under_fire import installation, invariants, workers
 
 pytestmark = [pytest.mark.airflow, pytest.mark.database]
@@ -74,3 +77,46 @@ def test_the_next_run_completes_after_a_worker_and_a_task_were_killed(here):
             lambda: all(r["state"] in workers.ENDED for r in client.runs()), seconds=60, pause=0.3
         )
     assert invariants.completed(here, 1, 2) == []
+
+
+def command(here, *words):
+    """Start the ``statloom`` command on the small country."""
+    environment = os.environ | {
+        "STATLOOM_HOME": str(here.settings.home),
+        "STATLOOM_PROJECT": str(here.project),
+        "PYTHONPATH": str(PROJECT / "plugins"),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "statloom.cli", *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def said(process, words):
+    """Read what ``process`` says until a line with ``words`` comes."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if words in line:
+            return line
+    pytest.fail(f"it said: {''.join(lines)}")
+
+
+def test_statloom_run_waits_for_a_run_of_airflows_and_another_for_it(here):
+    here.deliver(3)
+    assert installation.run(here, only=("prepare", "fetch", "load", "raw gate")).error is None
+    with here.current():
+        with workers.held(here, "harmonised.figure"):
+            run = workers.trigger(here, "warehouse")
+            workers.stopped(here)
+            first = command(here, "run")
+            assert f"another warehouse run is at work ({run}, since" in said(first, "waits for it")
+            second = command(here, "run")
+            said(second, "another run of this installation is at work; waiting for it")
+            for process in (first, second):
+                process.kill()
+                process.communicate()
+        assert workers.result(here, "warehouse", run) == "success"
