@@ -35,33 +35,26 @@ _RESULTS = """
 """
 
 # Outcomes of each expectation in the newest judgements, one letter each (`charts.strip`), oldest first.
+# Of two that are the same the worse is last.
 _HISTORIES = f"""
     with recent as materialized (
-        select gate_run_id, finished_at,
-            row_number() over (partition by gate, subject order by gate_run_id desc) as age,
+        select gate_run_id, row_number() over by_gate as age,
             max(gate_run_id) over (partition by gate, subject) as newest
         from quality.gate_run
-    ),
-    outcome as (
-        select recent.newest, recent.age, recent.finished_at, {_SAME},
-            min(position) as position,
-            case when bool_and(passed) then 'g' when severity = 'warn' then 'w' else 'b' end as outcome
-        from recent
-        join quality.expectation_result as result on result.gate_run_id = recent.gate_run_id
-        where recent.age <= :remembered
-        group by recent.newest, recent.age, recent.finished_at, {_SAME}
+        window by_gate as (partition by gate, subject order by gate_run_id desc)
     )
     select newest as gate_run_id, min(position) filter (where age = 1) as position,
-        array_agg(age order by age desc) as ages,
-        string_agg(outcome, '' order by age desc) as outcomes,
-        -- Since the first judgement after the last one at which it was met.
-        min(finished_at) filter (where outcome <> 'g' and age < coalesce(last_met, :remembered + 1)) as since,
-        bool_or(outcome = 'g') as was_met
+        array_agg(age order by age desc, passed desc) as ages,
+        string_agg(outcome, '' order by age desc, passed desc) as outcomes
     from (
-        select *, min(age) filter (where outcome = 'g') over (partition by newest, {_SAME}) as last_met
-        from outcome
-    ) as known
-    group by newest, {_SAME}
+        select newest, age, position, passed,
+            case when passed then 'g' when severity = 'warn' then 'w' else 'b' end as outcome,
+            hashtextextended(concat_ws(chr(31), {_SAME}), 0) as same
+        from recent
+        join quality.expectation_result as result on result.gate_run_id = recent.gate_run_id
+        where age <= :remembered
+    ) as judged
+    group by newest, same
     having min(age) = 1
 """
 
@@ -118,18 +111,22 @@ def gates(read: Reader) -> Rows:
         entry = entries.setdefault((run["gate"], run["subject"]), {"history": []})
         entry["history"].append(run)
         entry.update(run)
-    lengths = {entry["gate_run_id"]: len(entry["history"]) for entry in entries.values()}
+    histories = {entry["gate_run_id"]: entry["history"] for entry in entries.values()}
+    read.execute("set local work_mem = '64MB'", keep=False)
+    read.execute("set local jit = off", keep=False)
     long = []
     for known in read.rows(_HISTORIES, remembered=REMEMBERED):
         row = by_position.get((known["gate_run_id"], known["position"]))
         if row is None:
             continue
-        length = lengths[known["gate_run_id"]]
+        length = len(histories[known["gate_run_id"]])
         told = dict(zip(known["ages"], known["outcomes"], strict=True))
         row["outcomes"] = "".join(told.get(age, " ") for age in range(length, 0, -1))
         if not row["passed"]:
-            row["since"] = known["since"]
-            if not known["was_met"] and length == REMEMBERED:
+            # Since the first judgement after the last one at which it was met.
+            unmet = len(row["outcomes"]) - len(row["outcomes"].rpartition("g")[2].lstrip())
+            row["since"] = histories[known["gate_run_id"]][unmet]["finished_at"]
+            if "g" not in row["outcomes"] and length == REMEMBERED:
                 long.append(row)
     _look_further(read, long)
     for entry in entries.values():

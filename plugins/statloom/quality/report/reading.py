@@ -46,10 +46,11 @@ class Reader:
         found = self.rows(f"select count(*) as rows from {relation}", relation)  # noqa: S608 (a name of ours)
         return found[0]["rows"] if found else 0
 
-    def execute(self, statement: str) -> None:
-        """Run a statement that writes, and keep what it wrote."""
+    def execute(self, statement: str, keep: bool = True) -> None:
+        """Run a statement; ``keep``: what it wrote."""
         self.connection.execute(text(statement))
-        self.connection.commit()
+        if keep:
+            self.connection.commit()
 
     def one(self, query: str, otherwise: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the first row; ``otherwise`` when there is none."""
