@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from statloom.publication import publish
+from statloom.release import columns
 from statloom.settings import PROJECT
 from statloom.warehouse import privileges, roles, setup
 from tests.publication.marts import build_observation
@@ -222,6 +223,33 @@ def test_setting_up_again_takes_away_what_was_granted_to_everybody(filled):
         roles.leave_nothing_to_everybody(connection)
         setup.grant_readers(connection, database=filled.name)
         assert privileges.differences(connection) == []
+
+
+def test_figures_under_embargo_do_not_leak_into_errors_of_the_portal(filled):
+    """A condition of the reader's own must not see rows that the view leaves out."""
+    with filled.engine.begin() as connection:
+        columns.prepare_schema(connection)
+    with opened(filled) as connection:
+        connection.execute(
+            "insert into release.release (release_id, publication_id, status, folder, released_at, visible_from)"
+            " values (1, 1, 'released', '1', now(), now()),"
+            " (2, 1, 'released', '2', now(), now() + interval '1 day')"
+        )
+        for release_id, said in ((1, "7"), (2, "embargoed")):
+            connection.execute(
+                "insert into release.cell (release_id, observation_key, comment) values (%s, %s, %s)",
+                (release_id, "12345678-1234-1234-1234-123456789012", said),
+            )
+        assert privileges.differences(connection) == []
+    for condition in ("comment::integer > 0", "(1 / (length(comment) - 9)) is not null"):
+        with opened(filled, "statloom_portal") as connection:
+            query = f"select comment from open_data.observation where {condition}"
+            assert connection.execute(query).fetchall() == [("7",)]
+    with opened(filled) as connection:
+        connection.execute("alter view open_data.dataset reset (security_barrier)")
+        assert privileges.differences(connection) == [
+            "open_data.dataset is a view without security_barrier: conditions see what it leaves out"
+        ]
 
 
 def test_the_guide_has_the_declaration():

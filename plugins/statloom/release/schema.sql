@@ -44,16 +44,17 @@ create or replace view release.visible as
 select * from release.release
 where status in ('released', 'withdrawn') and coalesce(visible_from, released_at) <= now();
 
-create or replace view open_data.release as
+create or replace view open_data.release with (security_barrier = true) as
 select release_id, publication_id, status, released_at, folder, manifest_sha256, datasets, cells, cells_suppressed,
     withdrawn_at, withdrawn_reason
 from release.visible;
 
-create or replace view open_data.observation as
+-- Behind a barrier: conditions of a reader must not see, and tell of, rows that are left out.
+create or replace view open_data.observation with (security_barrier = true) as
 select * from release.cell
 where release_id = (select max(release_id) from release.visible where status = 'released');
 
-create or replace view open_data.dataset as
+create or replace view open_data.dataset with (security_barrier = true) as
 select * from release.dataset
 where release_id = (select max(release_id) from release.visible where status = 'released');
 
