@@ -3,6 +3,9 @@
 - m1: 330 townships in 75 districts in 15 states x 2 sexes x 10 ages, 13,893 cells
 - m2: m1 crossed with two residences and their total, 41,679 cells
 - s1: 30 townships in 5 districts x 2 sexes x 4 ages, 540 cells
+- sparse: 110 townships in 25 districts in 5 states x 2 sexes x 10 ages, a third of the size: most cells are
+  small or zero; flat: the same number of townships and ages, one sex; single: districts of one or two
+  townships, so that small cells are those of districts too
 """
 
 import numpy as np
@@ -10,21 +13,29 @@ import pandas as pd
 
 from statloom.disclosure.tables import Dimension, Table
 
-SIZES = {"s1": (30, 5, 1, 4, 1), "m1": (330, 75, 15, 10, 1), "m2": (330, 75, 15, 10, 2)}
+# townships, districts, states, ages, residences, sexes, usual count of a township
+SIZES = {
+    "s1": (30, 5, 1, 4, 1, 2, 10.0),
+    "m1": (330, 75, 15, 10, 1, 2, 10.0),
+    "m2": (330, 75, 15, 10, 2, 2, 10.0),
+    "sparse": (110, 25, 5, 10, 1, 2, 3.0),
+    "flat": (110, 25, 5, 10, 1, 1, 10.0),
+    "single": (110, 75, 15, 10, 1, 2, 10.0),
+}
 
 
 def frame(name: str, seed: int = 2026) -> tuple[pd.DataFrame, list[Dimension]]:
-    """Return the table ``name`` (s1, m1, m2): a frame with a ``value`` per cell, and its dimensions."""
-    townships, districts, states, ages, residences = SIZES[name]
+    """Return the table ``name`` (one of ``SIZES``): a frame with a ``value`` per cell, and its dimensions."""
+    townships, districts, states, ages, residences, sexes, usual = SIZES[name]
     random = np.random.default_rng(seed)
     district = np.sort(
         np.concatenate([np.arange(districts), random.integers(0, districts, townships - districts)])
     )
     state = np.sort(np.concatenate([np.arange(states), random.integers(0, states, districts - states)]))
-    size = random.lognormal(np.log(10.0), 0.75, (townships, 1, 1, 1))
+    size = random.lognormal(np.log(usual), 0.75, (townships, 1, 1, 1))
     by_age = np.linspace(1.9, 0.25, ages).reshape(1, 1, ages, 1)
     by_residence = np.array([1.3, 0.7])[:residences] if residences > 1 else np.array([1.0])
-    noise = random.lognormal(0.0, 0.35, (townships, 2, ages, residences))
+    noise = random.lognormal(0.0, 0.35, (townships, sexes, ages, residences))
     counts = random.poisson(size * by_age * by_residence * noise)
 
     parents = {f"t{number:03d}": f"d{of:02d}" for number, of in enumerate(district)}
@@ -45,11 +56,11 @@ def frame(name: str, seed: int = 2026) -> tuple[pd.DataFrame, list[Dimension]]:
     places = np.concatenate(levels).astype(int)
 
     full = np.tensordot(places, counts, axes=(1, 0))
-    for axis in (1, 2, *((3,) if residences > 1 else ())):
+    for axis in (*((1,) if sexes > 1 else ()), 2, *((3,) if residences > 1 else ())):
         full = np.concatenate([full, full.sum(axis=axis, keepdims=True)], axis=axis)
     axes = {
         "place": codes,
-        "sex": ["F", "M", "_T"],
+        "sex": ["F", "M", "_T"] if sexes > 1 else ["_T"],
         "age": [*(f"a{number}" for number in range(ages)), "_T"],
         "residence": ["U", "R", "_T"] if residences > 1 else ["_T"],
     }
@@ -62,13 +73,15 @@ def frame(name: str, seed: int = 2026) -> tuple[pd.DataFrame, list[Dimension]]:
     )
     dimensions = [
         Dimension.tree("place", parents),
-        Dimension.flat("sex", axes["sex"]),
+        *([Dimension.flat("sex", axes["sex"])] if sexes > 1 else []),
         Dimension.flat("age", axes["age"]),
     ]
     if residences > 1:
         dimensions.append(Dimension.flat("residence", axes["residence"]))
     else:
         cells = cells.drop(columns="residence")
+    if sexes == 1:
+        cells = cells.drop(columns="sex")
     return cells, dimensions
 
 

@@ -120,7 +120,7 @@ def suppress(
     given = (primary | keep)[live]
     everything = Problem(equations, down / unit, cost[live], free[live], given, cell, sign, need / unit)
     missed = np.zeros(len(value), dtype=bool)
-    if free.any() and len(cell):
+    if len(cell) and (free.any() or (sign != UP).any()):
         hopeless = unmet(everything, ~everything.barred)
         missed[live[cell[hopeless]]] = True
         everything.cell, everything.sign, everything.need = (
@@ -129,15 +129,15 @@ def suppress(
 
     suppressed = given.copy()
     bound, progress = 0.0, []
-    budget = Budget(began, began + time_limit, gap, progress)
     position = np.full(len(value), -1)
     position[live] = np.arange(len(live))
     blocks = [position[block][position[block] >= 0] for block in table.blocks]
+    unit_of_figures = (1.0 if least > 0 else 1e-6) / unit
     with Workers(workers if len(live) > 1000 else 1) as crew:
-        for cells, problem in _parts(everything):
-            inner = _within(blocks, cells, len(live))
-            solution = solve(problem, inner, budget, crew)
-            suppressed[cells] = _without_known(problem, solution.pattern, (1.0 if least > 0 else 1e-6) / unit)
+        parts = [(cells, problem, _within(blocks, cells, len(live))) for cells, problem in _parts(everything)]
+        budget = Budget(began, began + time_limit, gap, progress)
+        for (cells, problem, _), solution in zip(parts, solve(parts, budget, crew), strict=True):
+            suppressed[cells] = _without_known(problem, solution.pattern, unit_of_figures)
             bound += solution.bound
     secondary = np.zeros(len(value), dtype=bool)
     secondary[live] = suppressed
@@ -225,6 +225,8 @@ def _within(blocks: list[np.ndarray], cells: np.ndarray, count: int) -> list[np.
 
 def _without_known(problem: Problem, pattern: np.ndarray, unit: float) -> np.ndarray:
     """Return ``pattern`` less secondary cells that anyone can compute: leaving those out hides nothing."""
+    if np.array_equal(pattern, problem.given):
+        return pattern
     for cell in np.flatnonzero(settled(problem, pattern, unit)):
         trial = pattern.copy()
         trial[cell] = False

@@ -216,14 +216,14 @@ def cut(reduced: list[np.ndarray], cell: int, need: float, down: np.ndarray) -> 
     From the dual of the attacker's programme: under every pattern the deviation of ``cell`` is at most the
     sum of the suppressed cells' capacities weighted by the reduced costs, so that sum must reach ``need``
     (Fischetti and Salazar 2001). As a cell is suppressed or not, no coefficient needs to exceed the
-    right-hand side.
+    right-hand side. The cell itself counts with how far it can fall, where that is what holds it.
     """
     weight = np.zeros(len(down))
     for costs in reduced:
         weight[costs > SMALL] = np.inf
+        weight[cell] = 0.0 if np.isinf(weight[cell]) else weight[cell]
         falls = costs < -SMALL
         weight[falls] -= costs[falls] * down[falls]
-    weight[cell] = 0.0
     return np.minimum(weight / need, 1.0)
 
 

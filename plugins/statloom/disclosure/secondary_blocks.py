@@ -30,6 +30,10 @@ class Solution:
     bound: float
     cuts: Cuts
 
+    def within(self, gap: float) -> bool:
+        """Say whether the pattern is proven to be within ``gap`` of the cheapest."""
+        return self.cost <= self.bound * (1 + gap) + SMALL
+
 
 class Guard:
     """The attacker's view of one problem; finds the cuts that a pattern violates."""
@@ -149,24 +153,23 @@ def protect(
     def proven(cost: float) -> float:
         return float(np.ceil(cost - 1e-4)) if whole_costs else cost
 
-    best = problem.given.copy() if start is None else start | problem.given
-    best, open_ = guard.grow(best)
-    # Without a start everything in it is by chance, and the first cover will be better.
-    best = thin(
-        problem, best, near(problem, best, best & ~start) if start is not None else best & ~problem.given
-    )
-    best_cost = problem.price(best)
+    best, best_cost = None, np.inf
+    if start is not None or time.monotonic() > deadline:
+        start = problem.given if start is None else start | problem.given
+        best, _ = guard.grow(start)
+        best = thin(problem, best, near(problem, best, best & ~start))
+        best_cost = problem.price(best)
     if best_cost > bound * (1 + gap) + SMALL:
         bound = max(bound, proven(relax(problem, guard, master, deadline, patience=3)))
     finest = 0.7 * gap
     coarse = max(finest, 0.02)  # while cells are still found open, an exact cover is not worth its time
-    while best_cost > bound * (1 + gap) + SMALL and time.monotonic() < deadline:
+    while best is None or (best_cost > bound * (1 + gap) + SMALL and time.monotonic() < deadline):
         left = max(0.5, deadline - time.monotonic())
         chosen, dual = master.whole(gap=coarse, seconds=left, start=best)
         bound = max(bound, proven(dual))
-        if chosen is None:
+        if chosen is None and best is not None:
             break
-        chosen |= problem.given
+        chosen = problem.given if chosen is None else chosen | problem.given
         grown, open_ = guard.grow(chosen)
         if open_ and problem.price(grown) < 1.15 * best_cost:
             grown = thin(problem, grown, near(problem, grown, grown & ~chosen))

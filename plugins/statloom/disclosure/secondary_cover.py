@@ -79,17 +79,22 @@ class Master:
         self._highs.run()
         return np.array(self._highs.getSolution().col_value), self._highs.getInfo().objective_function_value
 
-    def whole(self, *, gap: float, seconds: float, start: np.ndarray) -> tuple[np.ndarray | None, float]:
+    def whole(
+        self, *, gap: float, seconds: float, start: np.ndarray | None
+    ) -> tuple[np.ndarray | None, float]:
         """Return the cells of the cheapest cover within ``gap`` (none if none is found in time) and a proven
         bound of the cost. ``start`` is a cover that is known."""
         import highspy
 
-        self._extend()
+        share, cost = self.relaxed()
+        if np.abs(share - np.round(share)).max(initial=0.0) < 1e-7:
+            return share > 0.5, cost
         highs = solver(mip_rel_gap=gap, time_limit=seconds, mip_pool_soft_limit=1000, mip_lp_age_limit=5)
         highs.passModel(self._highs.getLp())
         index = np.arange(self._count, dtype=np.int32)
         highs.changeColsIntegrality(self._count, index, np.full(self._count, highspy.HighsVarType.kInteger))
-        highs.setSolution(self._count, index, np.where(self.cuts.fixed, 0.0, start.astype(float)))
+        if start is not None:
+            highs.setSolution(self._count, index, np.where(self.cuts.fixed, 0.0, start.astype(float)))
         highs.run()
         info = highs.getInfo()
         bound = info.mip_dual_bound if np.isfinite(info.mip_dual_bound) else 0.0

@@ -21,7 +21,9 @@ from statloom.disclosure.secondary_cover import Cuts
 from statloom.disclosure.secondary_repair import mend
 
 WHOLE = 300  # cells up to which a table is solved without taking it apart
-GROUP = 1500  # cells up to which blocks are joined to groups
+GROUP = 1500  # cells up to which blocks are joined to groups; more where single blocks are large
+BLOCKS = 8  # so many blocks of the usual size make a group
+LARGEST = 6000
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Workers:
             return [function(task) for task in tasks]
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self.count, mp_context=get_context("fork"))
-        return list(self._pool.map(function, tasks))
+        return list(self._pool.map(function, tasks, chunksize=max(1, len(tasks) // (32 * self.count))))
 
 
 @dataclass
@@ -74,19 +76,44 @@ class Piece:
     solution: Solution | None = None
 
 
-def solve(problem: Problem, blocks: list[np.ndarray], budget: Budget, crew: Workers) -> Solution:
-    """Solve one connected table. ``blocks`` are groups of its cells (positions), which may overlap."""
-    if len(blocks) < 2 or len(problem.cost) <= WHOLE:
-        return protect(problem, deadline=budget.deadline, gap=budget.gap)
+def solve(
+    parts: list[tuple[np.ndarray, Problem, list[np.ndarray]]], budget: Budget, crew: Workers
+) -> list[Solution]:
+    """Solve connected tables: of each its cells, what they are, and its blocks (positions among its cells),
+    which may overlap."""
+    small = [len(blocks) < 2 or len(cells) <= WHOLE for cells, _, blocks in parts]
+    pieces = [Piece(cells, problem) for cells, problem, _ in parts]
+    todo = sum(len(piece.problem.cell) for piece in pieces)
+    alone = [piece for piece, is_small in zip(pieces, small, strict=True) if is_small]
+    mine = sum(len(piece.problem.cell) for piece in alone)
+    if alone:
+        _protect_all(alone, [], budget.until(mine / todo), budget.gap, crew)
+        budget.note(f"{len(alone)} tables as a whole")
+    todo -= mine
+    for piece, is_small, (_, problem, blocks) in zip(pieces, small, parts, strict=True):
+        if not is_small:
+            own = Budget(budget.began, budget.until(len(problem.cell) / todo), budget.gap, budget.notes)
+            piece.solution = _solve_in_blocks(problem, blocks, own, crew)
+            todo -= len(problem.cell)
+    return [piece.solution for piece in pieces]
+
+
+def _solve_in_blocks(problem: Problem, blocks: list[np.ndarray], budget: Budget, crew: Workers) -> Solution:
+    """Solve one connected table."""
     leaves = _pieces(problem, blocks)
     _protect_all(leaves, [], budget.until(0.5), budget.gap / 2, crew)
     budget.note(
         f"{len(leaves)} blocks: at least {sum(leaf.solution.bound for leaf in leaves):,.0f}, overlaps twice"
     )
-    groups = _pieces(problem, merged(blocks, problem.cost, GROUP))
-    _protect_all(groups, leaves, budget.until(0.6), budget.gap, crew)
-    pattern, bound = _union(problem, groups), packed(problem, [*leaves, *groups])
-    budget.note(f"{len(groups)} groups: {problem.price(pattern):,.0f}, at least {bound:,.0f}")
+    limit = max(GROUP, min(LARGEST, BLOCKS * int(np.median([len(block) for block in blocks]))))
+    groups = _pieces(problem, merged(blocks, problem.cost, limit))
+    pattern, bound = problem.given, 0.0
+    for fine in (1.0, 0.5, 0.25):
+        _protect_all(groups, leaves, budget.until(0.6), budget.gap * fine, crew)
+        pattern, bound = _union(problem, groups), packed(problem, [*leaves, *groups])
+        budget.note(f"{len(groups)} groups: {problem.price(pattern):,.0f}, at least {bound:,.0f}")
+        if problem.price(pattern) <= bound * (1 + budget.gap) or time.monotonic() > budget.deadline:
+            break
     pattern = mend(problem, pattern)
     budget.note(f"mended over all: {problem.price(pattern):,.0f}")
     return Solution(pattern, problem.price(pattern), bound, groups[0].solution.cuts)
@@ -100,34 +127,38 @@ def _pieces(problem: Problem, sets: list[np.ndarray]) -> list[Piece]:
 
 
 def _protect_all(pieces: list[Piece], inner: list[Piece], deadline: float, gap: float, crew: Workers) -> None:
-    """Solve all ``pieces``, with what is known of the ``inner`` ones that lie within them."""
+    """Solve all ``pieces`` that are not yet known within ``gap``, with what is known of the ``inner`` ones
+    that lie within them."""
+    pieces = [piece for piece in pieces if piece.solution is None or not piece.solution.within(gap)]
     demands = sum(len(piece.problem.cell) for piece in pieces)
     total = max(0.0, deadline - time.monotonic()) * crew.count
     tasks = []
     for piece in pieces:
         # A hard piece may take more than its share of the time, but not all of it.
         seconds = 3.0 * total * len(piece.problem.cell) / demands
-        within = set(piece.cells.tolist())
-        known = [one for one in inner if within.issuperset(one.cells.tolist())]
-        tasks.append((piece, known, deadline, seconds, gap))
+        known = [piece] if piece.solution else _known(piece, inner)
+        tasks.append((piece.cells, piece.problem, known, deadline, seconds, gap))
     for piece, solution in zip(pieces, crew.map(_protect, tasks), strict=True):
         piece.solution = solution
 
 
-def _protect(task: tuple[Piece, list[Piece], float, float, float]) -> Solution:
-    """Solve one piece."""
-    piece, known, deadline, seconds, gap = task
-    problem = piece.problem
+def _known(piece: Piece, inner: list[Piece]) -> list[Piece]:
+    """Return the ``inner`` pieces whose cells all lie in ``piece``."""
+    within = set(piece.cells.tolist())
+    return [one for one in inner if within.issuperset(one.cells.tolist())]
+
+
+def _protect(task: tuple[np.ndarray, Problem, list[Piece], float, float, float]) -> Solution:
+    """Solve one piece: its cells, what they are, what is known within it, deadline, seconds, gap."""
+    inside, problem, known, deadline, seconds, gap = task
     deadline = min(deadline, time.monotonic() + seconds)
     if not known:
         return protect(problem, deadline=deadline, gap=gap)
-    if len(known) == 1 and len(known[0].cells) == len(piece.cells):
-        return known[0].solution
     cuts = Cuts(problem)
     cuts.seed(problem)
     start = problem.given.copy()
-    place = np.full(int(piece.cells.max()) + 1, -1)
-    place[piece.cells] = np.arange(len(piece.cells))
+    place = np.full(int(inside.max()) + 1, -1)
+    place[inside] = np.arange(len(inside))
     for one in known:
         cells = place[one.cells]
         start[cells] |= one.solution.pattern
