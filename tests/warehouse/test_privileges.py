@@ -231,7 +231,8 @@ def test_figures_under_embargo_do_not_leak_into_errors_of_the_portal(filled):
         columns.prepare_schema(connection)
     with opened(filled) as connection:
         connection.execute(
-            "insert into release.release (release_id, publication_id, status, folder, released_at, visible_from)"
+            "insert into release.release"
+            " (release_id, publication_id, status, folder, released_at, visible_from)"
             " values (1, 1, 'released', '1', now(), now()),"
             " (2, 1, 'released', '2', now(), now() + interval '1 day')"
         )

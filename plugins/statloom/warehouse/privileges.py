@@ -76,9 +76,12 @@ _UNSAFE = """
     join pg_roles member on member.oid = m.member join pg_roles granted on granted.oid = m.roleid
     where member.rolname = any(%(roles)s::text[] || %(engineer)s::text)
     union all
-    select format('%%s.%%s is a view without security_barrier: conditions see what it leaves out', nspname, relname)
+    select format(
+        '%%s.%%s is a view without security_barrier: conditions see what it leaves out', nspname, relname
+    )
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where relkind = 'v' and nspname = 'open_data' and not coalesce(reloptions @> '{security_barrier=true}', false)
+    where relkind = 'v' and nspname = 'open_data'
+        and not coalesce(reloptions @> '{security_barrier=true}', false)
     union all
     select format('%%s.%%s belongs to %%s', nspname, relname, pg_get_userbyid(relowner))
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
