@@ -46,7 +46,7 @@ def build(about: About, tables: list[Table], files: Iterable[File] = ()) -> dict
 def write(folder: Path, about: About, tables: list[Table], files: Iterable[File] = ()) -> Path:
     """Write ``datapackage.json`` into ``folder`` and return its path."""
     path = folder / NAME
-    text = json.dumps(build(about, tables, files), ensure_ascii=False, indent=2)
+    text = json.dumps(build(about, tables, files), ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
     return path
 
