@@ -19,6 +19,8 @@ from statloom.exports.shapes import Shapes, collection, feature
 FOLDER = "geo"
 GEOJSON_TYPE = "application/geo+json"
 GEOPACKAGE_TYPE = "application/geopackage+sqlite3"
+GEOJSON_STANDARD = "https://www.rfc-editor.org/rfc/rfc7946"
+GEOPACKAGE_STANDARD = "http://www.opengis.net/doc/IS/geopackage/1.3"
 _ERRORS = ("se", "cv")
 
 

@@ -14,7 +14,7 @@ from statloom.exports import page_content, page_drawing
 from statloom.exports.figures import Figures
 from statloom.exports.model import LANGUAGES, About, File, Table, Text
 from statloom.exports.shapes import Shapes
-from statloom.exports.words import WORDS, say
+from statloom.exports.words import WORDS, numbered, say
 
 HERE = Path(__file__).parent
 NOTES = (
@@ -90,7 +90,7 @@ def write(
                 root="../",
                 index=f"index{end}",
                 turned=f"{table.name}{turned}",
-                formats=_formats(folder, table, whole),
+                formats=_in(language, folder, _formats(folder, table, whole)),
             )
             (folder / "datasets" / f"{table.name}{end}").write_text(text, encoding="utf-8")
         text = index.render(
@@ -99,7 +99,7 @@ def write(
             turned=f"index{turned}",
             goals=page_content.goals(about, shown),
             datasets=[page_content.entry(about, table, figures, language, end) for table in shown],
-            formats=whole,
+            formats=_in(language, folder, whole),
         )
         (folder / f"index{end}").write_text(text, encoding="utf-8")
 
@@ -113,18 +113,22 @@ def _whole(folder: Path) -> list[tuple[str, Text]]:
             found.append((f"{name}/{first}", WORDS[_WHOLE[name]]))
         elif inside.is_dir():
             found += [
-                (f"{name}/{first}/{path.name}", _numbered(WORDS["format_workbook"], path.stem))
+                (f"{name}/{first}/{path.name}", numbered(WORDS["format_workbook"], path.stem))
                 for path in sorted(inside.iterdir(), key=lambda path: path.stem.zfill(3))
             ]
     found += [
-        (f"geo/{path.name}", _numbered(WORDS["format_geojson"], path.stem))
+        (f"geo/{path.name}", numbered(WORDS["format_geojson"], path.stem))
         for path in sorted((folder / "geo").glob("*.geojson"))
     ]
     return [*found, ("SHA256SUMS", WORDS["format_checksums"])]
 
 
-def _numbered(title: Text, name: str) -> Text:
-    return Text(f"{title.en}: {name}", f"{title.in_('ne')}: {name}")
+def _in(language: str, folder: Path, formats: list[tuple[str, Text]]) -> list[tuple[str, Text]]:
+    """Return ``formats`` with the Nepali page in place of the English one where there is one."""
+    if language == "en":
+        return formats
+    own = {path: path.replace(".html", f".{language}.html") for path, _ in formats if path.endswith(".html")}
+    return [(own[path] if path in own and (folder / own[path]).is_file() else path, t) for path, t in formats]
 
 
 def _formats(folder: Path, table: Table, whole: list[tuple[str, Text]]) -> list[tuple[str, Text]]:

@@ -153,3 +153,8 @@ def say(language: str, word: str, **values: object) -> str:
     """Return the text ``word`` in ``language``, with ``values`` in their places."""
     text = WORDS[word].in_(language)
     return text.format(**values) if values else text
+
+
+def numbered(title: Text, name: str) -> Text:
+    """Return ``title`` with ``name`` behind it."""
+    return Text(f"{title.en}: {name}", f"{title.in_('ne')}: {name}")

@@ -196,11 +196,13 @@ def _files(connection: Connection, open_data: Path, about: About, sources: dict[
     here = folder.start(open_data, about.release_id)
     kept = Kept()
     made, whole = tables.write(connection, here, about, sources, kept)
+    portal = portals.write(here, about, made, kept)
+    whole = [*whole, *portal.files]
     data_package.write(here, about, made, whole)
     csvw.write(here, about, made)
     catalogue.write(here, about, made, whole)
     changes.write(connection, here, about)
-    portals.write(here, about, made, kept)
+    portals.write_pages(here, about, made, portal)
     files = [file for table in made for file in (table.file, table.parquet, *table.others) if file]
     return checksums.write(here, {file.path: file.sha256 for file in (*files, *whole)})
 
