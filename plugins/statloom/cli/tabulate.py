@@ -67,10 +67,12 @@ def execute(arguments: argparse.Namespace) -> int:
 def _write(table, out: Path) -> None:
     from pyarrow import csv, parquet
 
+    from statloom.exports.formulas import neutralised
+
     part = out.with_name(out.name + ".part")
     try:
         if out.suffix == ".csv":
-            csv.write_csv(table, part, csv.WriteOptions(quoting_style="needed"))
+            csv.write_csv(neutralised(table), part, csv.WriteOptions(quoting_style="needed"))
         else:
             parquet.write_table(table, part, compression="zstd")
         os.replace(part, out)
