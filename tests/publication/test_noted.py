@@ -170,3 +170,16 @@ def test_a_key_passed_on_within_one_statement_is_no_row_removed(database, looked
     )
     assert publish_now(database) == (0, 25, 0)
     assert looked_at == ["noted"]
+
+
+def test_a_statement_that_writes_most_rows_is_not_noted_row_by_row(database, looked_at):
+    build_observation(database.engine, places=200)
+    publish_now(database)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("analyze candidate.observation"))
+    run(database.engine, "update candidate.observation set stamp = 2 where place_code <> 'P3'")
+    assert query(database.engine, "select count(*) from publication.observation__noted") == [(0,)]
+    assert publish_now(database) == (0, 4975, 0)
+    run(database.engine, "update candidate.observation set stamp = 2 where place_code = 'P3'")
+    assert publish_now(database) == (0, 25, 0)
+    assert looked_at == ["all", "all", "noted"]

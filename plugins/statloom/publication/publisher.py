@@ -70,7 +70,7 @@ def _publish(connection: Connection, run_id: str | None, code_version: str | Non
     if not any(changes):
         return Publication(number - 1, False, changes)
     _flip(connection, number)
-    _renew_statistics(connection, changes)
+    _renew_statistics(connection, candidates, changes)
     return Publication(number, True, changes)
 
 
@@ -285,13 +285,19 @@ def _flip(connection: Connection, number: int) -> None:
     time.sleep(max(0, shown - time.monotonic()))
 
 
-def _renew_statistics(connection: Connection, changes: tuple[Change, ...]) -> None:
-    """Give the planner new statistics of the marts of which more than a tenth changed."""
+def _renew_statistics(
+    connection: Connection, candidates: dict[str, Shape], changes: tuple[Change, ...]
+) -> None:
+    """Give the planner new statistics of the tables of which more than a tenth was written."""
     for change in changes:
+        if not change:
+            continue
         with connection.begin():
-            rows = connection.execute(
-                text("select reltuples from pg_class where oid = cast(:table as regclass)"),
-                {"table": f"published.{quote(change.mart)}"},
-            ).scalar_one()
-            if change.added + change.changed + change.removed > 0.1 * max(rows, 0):
-                run(connection, f"analyze published.{quote(change.mart)}")
+            for statement in tables.stale(
+                connection,
+                change.mart,
+                candidates[change.mart],
+                change.added + change.changed,
+                change.changed + change.removed,
+            ):
+                run(connection, statement)

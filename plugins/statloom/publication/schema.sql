@@ -23,9 +23,17 @@ as $body$
 declare
     notes text := 'insert into publication.' || quote_ident(tg_argv[1]);
     gone text := notes || ' (_statloom_gone, ' || tg_argv[2] || ') select true, ' || tg_argv[2] || ' from old_rows';
+    written bigint;
 begin
+    if not exists (select from publication.candidate where mart = tg_argv[0]) then
+        return null;
+    end if;
     if pg_trigger_depth() > 1 then
         raise exception 'another trigger writes to this table: the order of the notes would not be that of the writing';
+    end if;
+    execute 'select count(*) from ' || case tg_op when 'DELETE' then 'old_rows' else 'new_rows' end into written;
+    if written > (select greatest(1000, reltuples / 4) from pg_class where oid = tg_relid and reltuples > 0) then
+        raise exception 'so many rows are faster compared';
     end if;
     if tg_op = 'DELETE' then
         execute gone;

@@ -27,6 +27,15 @@ select (
 from pg_index i where i.indrelid = cast(:table as regclass)
 """)
 
+_KNOWN = text("""
+select c.relname, greatest(c.reltuples, 0) as rows, exists (
+    select from pg_stats s where s.schemaname = 'published' and s.tablename = c.relname and s.inherited
+) as inherited
+from unnest(cast(:tables as text[])) with ordinality t (name, position)
+join pg_class c on c.oid = cast(t.name as regclass)
+order by t.position
+""")
+
 
 def mart_columns(published: Shape) -> dict[str, str]:
     """Return the mart's own columns of a published table."""
@@ -78,6 +87,30 @@ def index_for_readers(connection: Connection, name: str, candidate: Shape) -> No
         is_key = tuple(columns) == candidate.key[: len(columns)]
         if columns[:1] == wanted[:1] and not is_key and tuple(columns) not in there:
             run(connection, f"create index on {table} ({names(columns)})")
+
+
+def stale(connection: Connection, mart: str, candidate: Shape, written: int, closed: int) -> list[str]:
+    """Return the statements that give the planner statistics where a publication made them untrue.
+
+    ``written``: rows of the mart that were inserted, into the latest of its tables; ``closed``: rows that
+    were closed, in any.
+    """
+    known = {
+        name: (rows, inherited)
+        for name, rows, inherited in connection.execute(
+            _KNOWN, {"tables": [f"published.{quote(name)}" for name in supplements.names(connection, mart)]}
+        )
+    }
+    *_, latest = known
+    rows, inherited = known[mart]
+    if (written if latest == mart else 0) + closed > 0.1 * rows or (latest != mart and not inherited):
+        return [f"analyze published.{quote(mart)}"]
+    if latest != mart and written > 0.1 * known[latest][0]:
+        # What readers ask by; the rest is told by the mart's statistics until the server renews these itself.
+        asked = {name for columns in _READ_BY for name in columns} | set(candidate.key)
+        columns = [name for name in candidate.columns if name in asked]
+        return [f"analyze published.{quote(latest)} ({names(columns)})"]
+    return []
 
 
 def differs(published: Shape, candidate: Shape) -> bool:
