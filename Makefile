@@ -34,6 +34,9 @@ format: setup  ## rewrite the code in the one style
 docs: setup  ## write the dictionary of all tables to build/docs and check the links of docs/
 	@$(BIN)/python scripts/docs.py
 
+screenshots: setup  ## make the pictures of docs/images from the report of the last run
+	@$(BIN)/python scripts/screenshots.py
+
 bench: setup  ## measure; the results are in benchmarks/results
 	@for module in $$(grep -l '__main__' benchmarks/*.py | xargs -n 1 basename | sed 's/\.py$$//'); do \
 		echo "== $$module"; $(BIN)/python -m benchmarks.$$module || exit 1; \

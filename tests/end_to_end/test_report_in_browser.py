@@ -1,12 +1,14 @@
 """The quality report of a real run, in a real browser."""
 
 import http.server
+import runpy
 import shutil
 import threading
 from functools import partial
 
 import pytest
 
+from statloom import settings
 from statloom.quality.report.look import PAGES
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -197,6 +199,19 @@ def test_the_list_of_sums_is_sorted_by_size_and_by_share(page, site):
     assert column(9) == sorted(column(9), reverse=True)
     page.get_by_role("button", name="Of reported").click()
     assert column(9) == sorted(column(9))
+
+
+def test_the_pictures_of_the_guides_can_be_made(installation, site, tmp_path):
+    script = runpy.run_path(str(settings.PROJECT / "scripts" / "screenshots.py"))
+    made = script["take"](installation.home / "report", tmp_path)
+    assert {path.name for path in made} == set(script["PICTURES"])
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in made)
+
+
+def test_no_page_is_heavy(installation):
+    report = installation.home / "report"
+    ours = [path for path in report.rglob("*.html") if path.parent != report / "gates"]
+    assert [path for path in ours if path.stat().st_size > 300_000] == []
 
 
 def test_the_geometry_is_there_once_and_light(installation):

@@ -8,12 +8,23 @@ import jsonschema
 import pytest
 
 from statloom.quality import report
-from statloom.quality.report import data, site, summary, words
+from statloom.quality.report import data, look, site, summary, words
+from statloom.quality.report.words import Words
 from tests.quality.report.monitored import days_ago, judged, results
 
 
+def _rendered(said: dict, page: str) -> str:
+    """The words of one page."""
+    template = look.environment(Words(), said).get_template(f"{page}.html.j2")
+    return _words_of(template.render(page=page, root="", assets="", other=""))
+
+
 def _text(path) -> str:
-    page = re.sub(r"<(script|style|svg).*?</\1>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return _words_of(path.read_text(encoding="utf-8"))
+
+
+def _words_of(page: str) -> str:
+    page = re.sub(r"<(script|style|svg).*?</\1>", "", page, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
@@ -25,7 +36,10 @@ def _made_once(request, tmp_path_factory) -> dict:
     if not _once:
         monitored = request.getfixturevalue("monitored")
         folder = tmp_path_factory.mktemp("report")
-        report.write(monitored.engine, folder)
+        with pytest.MonkeyPatch.context() as patched:
+            asked = _once.setdefault("asked", {})
+            patched.setattr(site, "Words", lambda language="en": asked.setdefault(language, Words(language)))
+            report.write(monitored.engine, folder)
         _once.update(folder=folder, said=data.collect(monitored.engine))
     return _once
 
@@ -133,10 +147,9 @@ def test_held_back_parts_and_quarantined_rows_are_shown_with_reason_owner_and_ro
     assert "<b>unexpected" not in (folder / "held_back.html").read_text()
 
 
-def test_a_warehouse_that_holds_nothing_back_says_so(monitored, tmp_path):
+def test_a_warehouse_that_holds_nothing_back_says_so(monitored):
     monitored.execute("delete from quality.held_back")
-    report.write(monitored.engine, tmp_path)
-    assert "No part is held back." in _text(tmp_path / "held_back.html")
+    assert "No part is held back." in _rendered(data.collect(monitored.engine), "held_back")
 
 
 def test_a_publication_says_what_changed_and_why(folder):
@@ -161,7 +174,7 @@ def test_the_release_says_its_files_and_what_was_left_out(folder):
         (1, False, "bad", "The last restore drill failed"),
     ],
 )
-def test_the_last_restore_drill_is_judged(monitored, tmp_path, days, passed, state, sentence):
+def test_the_last_restore_drill_is_judged(monitored, days, passed, state, sentence):
     monitored.execute(
         "insert into quality.restore_drill (began_at, finished_at, backup, publication_id, compared, passed,"
         " message) values (:at, :at, 'b1', 2, cast(:compared as jsonb), :passed, :message)",
@@ -172,9 +185,9 @@ def test_the_last_restore_drill_is_judged(monitored, tmp_path, days, passed, sta
             [{"name": "observation", "rows_original": 9, "rows_restored": 9 - (not passed), "same": passed}]
         ),
     )
-    report.write(monitored.engine, tmp_path)
-    page = _text(tmp_path / "backup.html")
-    assert data.collect(monitored.engine)["drill"]["state"] == state
+    said = data.collect(monitored.engine)
+    page = _rendered(said, "backup")
+    assert said["drill"]["state"] == state
     assert sentence in page
     assert f"observation 9 {9 if passed else 8} {'the same' if passed else 'differs'}" in page
 
@@ -224,17 +237,8 @@ def test_nothing_of_the_data_is_markup_in_any_page(folder):
             assert planted not in page, path
 
 
-def test_every_text_of_the_templates_is_in_the_catalogue_and_is_translated(monitored, tmp_path, monkeypatch):
-    asked = {}
-
-    class Asked(words.Words):
-        def __init__(self, language: str = "en") -> None:
-            super().__init__(language)
-            asked[language] = self
-
-    monkeypatch.setattr(site, "Words", Asked)
-    report.write(monitored.engine, tmp_path)
-    assert asked["ne"].missing == set()
+def test_every_text_of_the_templates_is_in_the_catalogue_and_is_translated(folder):
+    assert _once["asked"]["ne"].missing == set()
     templates = (words._CATALOGUE.parent / "templates").glob("*.j2")
     written = set()
     for path in templates:

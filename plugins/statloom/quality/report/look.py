@@ -181,10 +181,7 @@ def _lists(words: Words, report: dict[str, Any]) -> dict[str, Callable]:
         "gate_state": judged.state,
         "runs": _runs,
         "grouped": _grouped,
-        # What was found, without the table and the description that stand beside it.
-        "finding": lambda result: (result["message"] or "").removeprefix(
-            f"{result['table_name']}: {result['description']}: "
-        ),
+        "finding": _finding,
         "as_rows": lambda rows: [row if isinstance(row, dict) else {"": row} for row in rows],
         "first_line": lambda text: str(text).splitlines()[0] if text else "",
         "tojson_plain": lambda value: json.dumps(value, ensure_ascii=False, default=str),
@@ -198,6 +195,12 @@ def _runs(cells: list[int | None]) -> Iterator[tuple[int | None, int]]:
             yield None, len(list(run))
         else:
             yield from ((cell, 1) for cell in run)
+
+
+def _finding(result: dict[str, Any]) -> str:
+    """Return what was found, without what stands beside it: table, description and examples."""
+    message = (result["message"] or "").removeprefix(f"{result['table_name']}: {result['description']}: ")
+    return message.partition("; for example ")[0] if result["examples"] else message
 
 
 def _grouped(rows: Rows) -> Rows:
