@@ -30,6 +30,7 @@ class Ckan:
         self.asked: list[str] = []
         self.bytes: dict[str, bytes] = {}
         self.dies_after: int | None = None
+        self.takes = 10_000_000  # bytes of a file
         self.loses_answer = False
 
     def package(self, key: str) -> dict:
@@ -79,6 +80,7 @@ class Ckan:
 
     def resource_create(self, data, upload):
         package = self.package(data["package_id"])
+        self._fits(upload)
         resource = {
             "cache_last_updated": None, "cache_url": None, "created": "", "description": None, "format": "",
             "hash": "", "id": str(uuid.uuid4()), "last_modified": "", "metadata_modified": "",
@@ -94,10 +96,15 @@ class Ckan:
         for package in self.packages.values():
             for resource in package["resources"]:
                 if resource["id"] == data["id"]:
+                    self._fits(upload)
                     resource |= data
                     self._stored(resource, upload)
                     return resource
         raise Refusal(404, "Not Found Error", message="Not found")
+
+    def _fits(self, upload):
+        if upload is not None and len(upload) > self.takes:
+            raise Refusal(409, "Validation Error", upload=["File upload too large"])
 
     def _stored(self, resource, upload):
         resource["size"] = int(resource["size"])

@@ -250,6 +250,23 @@ def test_refusals_say_what_was_refused_and_never_the_token(portal, server, ckan,
             Portal(bad, TOKEN)
 
 
+def test_a_file_that_is_too_large_is_said_or_linked(portal, ckan, folder):
+    large = folder / "data" / "X_WATER.csv"
+    ckan.takes = large.stat().st_size - 1
+    done = publish(portal, folder, organization="office")
+    assert "x_water: X_WATER.csv" in done.too_large
+    water = ckan.package("x_water")
+    assert water["state"] == "active" and [r["name"] for r in water["resources"]] == ["X_WATER.parquet"]
+    assert extras(water)["statloom_missing"] == "X_WATER.csv" and "statloom_complete" not in extras(water)
+    again = publish(portal, folder, address="https://data.example.org/releases/")
+    assert again.too_large == [] and again.linked >= 1
+    water = ckan.package("x_water")
+    links = {r["name"]: r["url"] for r in water["resources"]}
+    assert links["X_WATER.csv"] == "https://data.example.org/releases/4/data/X_WATER.csv"
+    assert extras(water)["statloom_complete"] == "4" and "statloom_missing" not in extras(water)
+    assert publish(portal, folder).unchanged == 4
+
+
 def test_names_are_those_that_ckan_allows():
     assert name_of("NP_Ünï/1", "Office ") == "office-np_-n-1"
     assert len(name_of("A" * 300)) == 100

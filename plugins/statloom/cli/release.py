@@ -1,6 +1,8 @@
 """``statloom release``: list releases, withdraw one, bring one to a portal, make workbooks of its places."""
 
 import argparse
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +46,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     ckan.add_argument("--folder", type=Path, help="of the release; the newest by default")
     ckan.add_argument("--organization", help="that owns new datasets: its name or id in CKAN")
     ckan.add_argument("--prefix", default="", help="put before the names of datasets")
+    ckan.add_argument(
+        "--address",
+        metavar="URL",
+        help="where the folder of releases is served: files larger than the portal takes are linked there "
+        "(default: STATLOOM_OPEN_DATA_URL)",
+    )
     ckan.add_argument("--withdrawn", metavar="REASON", help="mark the datasets as withdrawn")
     ckan.add_argument("--quiet", action="store_true", help="print the summary only")
     books = actions.add_parser(
@@ -125,13 +133,21 @@ def _publish(arguments: argparse.Namespace) -> int:
             organization=arguments.organization,
             prefix=arguments.prefix,
             withdrawn=arguments.withdrawn,
+            address=arguments.address or os.environ.get("STATLOOM_OPEN_DATA_URL") or None,
             report=(lambda line: None) if arguments.quiet else print,
         )
     print(
         f"{portal.url}: {done.created} datasets new, {done.changed} changed, {done.unchanged} as they were; "
-        f"{done.uploaded} files sent, {done.removed} removed"
+        f"{done.uploaded} files sent, {done.linked} linked, {done.removed} removed"
         + (f"; no longer released: {', '.join(done.discontinued)}" if done.discontinued else "")
     )
+    if done.too_large:
+        print(
+            f"{len(done.too_large)} files are larger than the portal takes: {', '.join(done.too_large)}. "
+            "Let it take more (ckan.max_resource_size), or say with --address where the release is served",
+            file=sys.stderr,
+        )
+        return 1
     return 0
 
 

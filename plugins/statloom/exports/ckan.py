@@ -19,6 +19,7 @@ SERIES, RELEASE, COMPLETE, CHECKSUM = (
     "statloom_complete",
     "statloom_description",
 )
+MISSING = "statloom_missing"  # files that the portal finds too large
 PART = "statloom_part"  # of a resource: which of the dataset's files it is
 WHOLE = "release"
 _LICENCES = {
@@ -49,6 +50,7 @@ class Resource:
     part: str
     path: Path
     sha256: str
+    address: str  # within the release
     fields: dict[str, str] = field(default_factory=dict)
 
 
@@ -217,7 +219,8 @@ def _whole(
     ]
     resources = tuple(_resource(folder, path, path, known) for path in sorted(paths))
     sums = folder / checksums.NAME
-    listed = Resource(checksums.NAME, sums, checksums.sha256(sums), _described(checksums.NAME, sums))
+    known = known | {checksums.NAME: checksums.sha256(sums)}
+    listed = _resource(folder, checksums.NAME, checksums.NAME, known)
     return Package(name_of(WHOLE, prefix or "statloom-"), fields, (*resources, listed))
 
 
@@ -236,7 +239,7 @@ def _ending(path: str) -> str:
 
 
 def _resource(folder: Path, path: str, part: str, known: dict[str, str]) -> Resource:
-    return Resource(part, folder / path, known[path], _described(path, folder / path))
+    return Resource(part, folder / path, known[path], path, _described(path, folder / path))
 
 
 def _described(path: str, file: Path) -> dict[str, str]:

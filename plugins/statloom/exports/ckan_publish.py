@@ -9,23 +9,37 @@ was killed half-way is seen, and the next one goes on where it stopped. What oth
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from statloom.errors import StatloomError
-from statloom.exports.ckan import CHECKSUM, COMPLETE, PART, RELEASE, SERIES, Package, Resource, packages
-from statloom.exports.ckan_api import Portal
+from statloom.exports.ckan import (
+    CHECKSUM,
+    COMPLETE,
+    MISSING,
+    PART,
+    RELEASE,
+    SERIES,
+    Package,
+    Resource,
+    packages,
+)
+from statloom.exports.ckan_api import Portal, Refused
 
 
 @dataclass
 class Done:
-    """What was sent: numbers of datasets and files, and the names of datasets that are no longer released."""
+    """What was sent: numbers of datasets and files; the files that the portal finds too large, and the names
+    of datasets that are no longer released.
+    """
 
     created: int = 0
     changed: int = 0
     unchanged: int = 0
     uploaded: int = 0
+    linked: int = 0
     removed: int = 0
+    too_large: list[str] = field(default_factory=list)
     discontinued: tuple[str, ...] = ()
 
 
@@ -36,12 +50,15 @@ def publish(
     organization: str | None = None,
     prefix: str = "",
     withdrawn: str | None = None,
+    address: str | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> Done:
     """Bring the datasets of ``portal`` to the release in ``folder``.
 
     ``organization``: who owns new datasets; ``prefix``: before every name; ``withdrawn``: mark the datasets
-    as withdrawn, with this reason. Raises StatloomError when the folder is no release, or a dataset of one of
+    as withdrawn, with this reason; ``address``: where the folder of releases is served, so that files that
+    are larger than the portal takes are linked. Without it they are left out, and the dataset does not say that
+    it is complete. Raises StatloomError when the folder is no release, or a dataset of one of
     the names belongs to somebody else, or the portal refuses or fails; what was sent until then stays.
     """
     done = Done()
@@ -50,7 +67,7 @@ def publish(
     listed = _extras(before).get("statloom_datasets", "").split() if before else []
     for package in made:
         there = before if package is made[-1] else portal.show(package.name)
-        _one(portal, package, there, organization, done, report)
+        _one(portal, package, there, organization, address, done, report)
     gone = [name for name in listed if name not in {package.name for package in made}]
     for name in gone:
         there = portal.show(name)
@@ -76,6 +93,7 @@ def _one(
     package: Package,
     there: dict | None,
     organization: str | None,
+    address: str | None,
     done: Done,
     report: Callable[[str], None],
 ) -> None:
@@ -110,10 +128,21 @@ def _one(
         done.changed += 1
         if said.get(COMPLETE):
             _patch(portal, there, {}, {}, without=(COMPLETE,))
+    missing = []
     for resource, known in send:
-        _upload(portal, there["id"], resource, known)
-        done.uploaded += 1
+        try:
+            _upload(portal, there["id"], resource, known)
+            done.uploaded += 1
+        except Refused as error:
+            if "too large" not in str(error):
+                raise
+            if address is None:
+                missing.append(resource.fields["name"])
+                continue
+            _link(portal, there["id"], resource, known, f"{address.rstrip('/')}/{package.fields['version']}")
+            done.linked += 1
         report(f"{package.name}: {resource.fields['name']}")
+    done.too_large += [f"{package.name}: {name}" for name in missing]
     for known in stale:
         portal.ask("resource_delete", {"id": known["id"]})
         done.removed += 1
@@ -124,12 +153,9 @@ def _one(
         {key: value for key, value in package.fields.items() if key not in ("extras", "tags")}
         | {"state": "active", "tags": _tags(package, now)},
         mine
-        | {
-            CHECKSUM: _description(package),
-            COMPLETE: package.fields["version"],
-            RELEASE: package.fields["version"],
-        },
-        without=("withdrawn", "discontinued_in"),
+        | {CHECKSUM: _description(package), RELEASE: package.fields["version"]}
+        | ({MISSING: " ".join(missing)} if missing else {COMPLETE: package.fields["version"]}),
+        without=("withdrawn", "discontinued_in", MISSING),
     )
 
 
@@ -161,6 +187,15 @@ def _upload(portal: Portal, package_id: str, resource: Resource, known: dict | N
         portal.upload("resource_patch", {"id": known["id"], **fields}, resource.path)
     else:
         portal.upload("resource_create", {"package_id": package_id, **fields}, resource.path)
+
+
+def _link(portal: Portal, package_id: str, resource: Resource, known: dict | None, root: str) -> None:
+    url = f"{root}/{resource.address}"
+    fields = {**resource.fields, "hash": resource.sha256, PART: resource.part, "url": url, "url_type": ""}
+    if known:
+        portal.ask("resource_patch", {"id": known["id"], **fields})
+    else:
+        portal.ask("resource_create", {"package_id": package_id, **fields})
 
 
 def _patch(portal: Portal, there: dict, fields: dict, extras: dict[str, str], without: tuple = ()) -> None:
