@@ -97,7 +97,7 @@ def airflow_url(settings: Settings) -> str:
     warehouse.
     """
     given = os.environ.get("STATLOOM_AIRFLOW_DATABASE_URL")
-    return given or _login_url(settings, roles.AIRFLOW, AIRFLOW_DATABASE)
+    return _plain(given) if given else _login_url(settings, roles.AIRFLOW, AIRFLOW_DATABASE)
 
 
 def _fingerprint() -> str:
@@ -261,6 +261,16 @@ def _login_url(settings: Settings, login: str, database: str) -> str:
 
 
 def _plain(url: str) -> str:
-    """``url`` without the name of a driver, as libpq wants it."""
+    """``url`` without the name of a driver, as libpq wants it. Raises StatloomError when it is none."""
     scheme, _, rest = url.partition("://")
-    return f"{scheme.partition('+')[0]}://{rest}"
+    plain = f"{scheme.partition('+')[0]}://{rest}"
+    try:
+        psycopg.conninfo.conninfo_to_dict(plain)
+    except psycopg.ProgrammingError:
+        # What libpq says of it may quote the password.
+        raise StatloomError(
+            "a database's address (STATLOOM_DATABASE_URL, STATLOOM_ADMIN_DATABASE_URL or"
+            " STATLOOM_AIRFLOW_DATABASE_URL) is not postgresql://user:password@host:port/database; blanks and"
+            " @ : / % [ in a password are written as %20 %40 %3A %2F %25 %5B"
+        ) from None
+    return plain
