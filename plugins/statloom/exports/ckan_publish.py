@@ -57,8 +57,8 @@ def publish(
 
     ``organization``: who owns new datasets; ``prefix``: before every name; ``withdrawn``: mark the datasets
     as withdrawn, with this reason; ``address``: where the folder of releases is served, so that files that
-    are larger than the portal takes are linked. Without it they are left out, and the dataset does not say that
-    it is complete. Raises StatloomError when the folder is no release, or a dataset of one of
+    are larger than the portal takes are linked. Without it they are left out, and the dataset does not say
+    that it is complete. Raises StatloomError when the folder is no release, or a dataset of one of
     the names belongs to somebody else, or the portal refuses or fails; what was sent until then stays.
     """
     done = Done()

@@ -10,6 +10,7 @@ from statloom.exports import workbooks
 from statloom.exports.figures import Figures
 from statloom.exports.model import File, Table
 from statloom.release import portals, tables, writer
+from statloom.release.columns import prepare_schema
 
 
 def write(engine: Engine, into: Path, chosen: str = "all") -> list[Path]:
@@ -19,7 +20,8 @@ def write(engine: Engine, into: Path, chosen: str = "all") -> list[Path]:
     Figures come from the release's files. Raises StatloomError when nothing is released, when the warehouse
     has something newer prepared, or for a level that no place has.
     """
-    with engine.connect() as connection, connection.begin():
+    with engine.begin() as connection:
+        prepare_schema(connection)
         publication_id, inputs, sources, said = writer._prepared(connection, None)
         newest = writer._newest(connection)
         if newest is None:
