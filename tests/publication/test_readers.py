@@ -7,11 +7,26 @@ import pytest
 from sqlalchemy import text
 
 from statloom.publication import publish
-from tests.publication.marts import build_observation, build_profile, query
+from tests.publication.marts import build_observation, build_profile, query, run
 
 pytestmark = pytest.mark.database
 READERS = 8
 PUBLICATIONS = 5
+LONG_SECONDS = 4.0
+# A view of a user's own, and who may read what.
+OFFICE = (
+    "create schema office",
+    "create view office.figures as select * from marts.observation where obs_status is distinct from 'X'",
+    "grant usage on schema office to statloom_analyst",
+    "grant select on office.figures to statloom_analyst",
+    "grant select on marts.observation to statloom_monitor",
+)
+GRANTS = (
+    "select c.oid::regclass::text, a.grantee::regrole::text, a.privilege_type from pg_class c "
+    "cross join aclexplode(c.relacl) a "
+    "where c.relnamespace in ('marts'::regnamespace, 'office'::regnamespace) "
+    "order by 1, 2, 3"
+)
 
 
 def build(database, stamp: int) -> None:
@@ -20,7 +35,7 @@ def build(database, stamp: int) -> None:
 
 
 class Reader(threading.Thread):
-    """Reads both marts in one transaction again and again, and keeps what it saw."""
+    """Reads both marts and a user's own view in one transaction again and again, and keeps what it saw."""
 
     def __init__(self, engine, isolation: str, pause: float, stop: threading.Event) -> None:
         super().__init__()
@@ -33,15 +48,17 @@ class Reader(threading.Thread):
         try:
             while not self.stop.is_set():
                 with self.engine.begin() as connection:
-                    one = self.read(connection, "observation")
+                    one = self.read(connection, "marts.observation")
                     time.sleep(self.pause)
-                    self.seen.append((one, self.read(connection, "place_profile")))
+                    two = self.read(connection, "marts.place_profile")
+                    assert self.read(connection, "office.figures") == one
+                    self.seen.append((one, two))
         except Exception as error:
             self.error = error
 
     @staticmethod
     def read(connection, mart: str) -> tuple:
-        statement = f"select count(*), min(stamp), max(stamp) from marts.{mart}"
+        statement = f"select count(*), min(stamp), max(stamp) from {mart}"
         return tuple(connection.execute(text(statement)).one())
 
 
@@ -49,10 +66,12 @@ class Reader(threading.Thread):
 def test_no_read_fails_is_empty_or_mixed(database, isolation):
     build(database, 1)
     publish(database.engine, run_id="test", code_version="abc")
+    run(database.engine, *OFFICE)
+    grants = query(database.engine, GRANTS)
     stop = threading.Event()
     analyst = database.engine_for("analyst")
     # One of them keeps each transaction open over whole publications.
-    pauses = [0.002 * n for n in range(READERS - 1)] + [1.0]
+    pauses = [0.002 * n for n in range(READERS - 1)] + [LONG_SECONDS]
     readers = [Reader(analyst, isolation, pause, stop) for pause in pauses]
     for reader in readers:
         reader.start()
@@ -70,6 +89,9 @@ def test_no_read_fails_is_empty_or_mixed(database, isolation):
         assert (rows, profile_rows) == (500, 100)
         assert low == high == profile_low == profile_high
     assert {low for (_, low, _), _ in reads} == set(range(1, 2 + PUBLICATIONS))
+    assert readers[-1].seen, "the long reader"
+    assert query(database.engine, GRANTS) == grants
+    assert ("office.figures", "statloom_analyst", "SELECT") in grants
 
 
 def test_a_transaction_keeps_its_publication_and_the_next_sees_the_new_one(database):
