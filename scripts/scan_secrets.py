@@ -83,7 +83,14 @@ def files(folder: Path) -> list[Path]:
 
 
 def secrets(path: Path) -> list[tuple[str, str, int]]:
-    """Return (kind, sha1 of the secret, line) of what looks like a secret in the file."""
+    """Return (kind, sha1 of the secret, line) of what looks like a secret in the file, if it is still there."""
+    try:
+        return _secrets(path)
+    except FileNotFoundError:
+        return []
+
+
+def _secrets(path: Path) -> list[tuple[str, str, int]]:
     from detect_secrets.core.potential_secret import PotentialSecret
     from detect_secrets.core.scan import scan_file
     from detect_secrets.settings import transient_settings

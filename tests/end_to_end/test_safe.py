@@ -51,10 +51,8 @@ def test_rights_are_those_declared(installation, first_run):
 
 
 def test_no_secret_in_what_the_commands_say(installation, first_run, secrets):
-    said = [first_run.stdout, first_run.stderr]
-    for words in (("status",), ("psql", "--", "-Atc", "select 1"), ("trace", "nothing", "nowhere", "never")):
-        done = installation.statloom(*words)
-        said += [done.stdout, done.stderr]
+    status = installation.statloom("status")
+    said = [first_run.stdout, first_run.stderr, status.stdout, status.stderr]
     assert not [name for name, secret in secrets.items() if any(secret in text for text in said)]
 
 
@@ -68,9 +66,12 @@ def test_no_secret_in_any_file_outside_its_folder(installation, secrets):
             continue
         for name in names:
             path = Path(folder) / name
-            if path.is_symlink() or not path.is_file() or path.stat().st_size > _LONGEST:
+            try:
+                if path.is_symlink() or not path.is_file() or path.stat().st_size > _LONGEST:
+                    continue
+                content = path.read_bytes()
+            except FileNotFoundError:
                 continue
-            content = path.read_bytes()
             looked_at += 1
             found += [(str(path), what) for what, secret in wanted.items() if secret in content]
     assert looked_at > 500
