@@ -83,7 +83,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def secrets(path: Path) -> list[tuple[str, str, int]]:
-    """Return (kind, sha1 of the secret, line) of what looks like a secret in the file, if it is still there."""
+    """Return (kind, sha1 of the secret, line) of what looks like a secret in the file, if it is there."""
     try:
         return _secrets(path)
     except FileNotFoundError:
