@@ -22,12 +22,13 @@ class Point:
 class Outcome:
     """What came of one point.
 
-    ``struck``: the point was reached. ``said``: what the run said that lost its database. ``wrong``: what was
+    ``struck``: the point was reached. ``completed``: the run went on to its end all the same. ``said``: what the run said that lost its database. ``wrong``: what was
     found wrong. ``back``: seconds until the server answered again; ``next_run``: seconds of the next run.
     """
 
     point: Point
     struck: bool
+    completed: bool
     published: bool
     said: str | None
     wrong: tuple[str, ...]
@@ -54,7 +55,14 @@ def strike(here: Installation, point: Point, old: int, new: int) -> Outcome:
         wrong.append(f"the run ended with {ended.error}")
     seen = here.query("select max(value)::int / 1000 from marts.observation", "analyst")
     return Outcome(
-        point, ended.struck, seen == [(new,)], ended.error, tuple(wrong), back, time.monotonic() - began
+        point,
+        struck=ended.struck,
+        completed=not ended.killed and ended.error is None,
+        published=seen == [(new,)],
+        said=ended.error,
+        wrong=tuple(wrong),
+        back=back,
+        next_run=time.monotonic() - began,
     )
 
 
