@@ -22,8 +22,9 @@ class Point:
 class Outcome:
     """What came of one point.
 
-    ``struck``: the point was reached. ``completed``: the run went on to its end all the same. ``said``: what the run said that lost its database. ``wrong``: what was
-    found wrong. ``back``: seconds until the server answered again; ``next_run``: seconds of the next run.
+    ``struck``: the point was reached. ``completed``: the run went on to its end all the same. ``said``: what
+    the run said that lost its database. ``wrong``: what was found wrong. ``back``: seconds until the server
+    answered again; ``next_run``: seconds of the next run.
     """
 
     point: Point
