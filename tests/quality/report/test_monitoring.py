@@ -7,8 +7,12 @@ import re
 import jsonschema
 import pytest
 
+from statloom.lineage.causes import REASONS
 from statloom.quality import report
 from statloom.quality.report import data, look, site, summary, words
+from statloom.quality.report.attention import SENTENCES
+from statloom.quality.report.judged import DIMENSIONS
+from statloom.quality.report.places import METHODS
 from statloom.quality.report.words import Words
 from tests.quality.report.monitored import days_ago, judged, results
 
@@ -250,6 +254,13 @@ def test_every_text_of_the_templates_is_in_the_catalogue_and_is_translated(folde
     assert written - set(words.catalogue()) == set()
     for english, nepali in words.catalogue().items():
         assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", nepali)), english
+
+
+def test_every_word_that_stands_for_a_code_is_translated():
+    wanted = {*look.PAGES.values(), *look.STATES.values(), *look.RESULTS.values(), *look.WHOLE.values()}
+    wanted |= {*look.STAGES.values(), *look.LOOKS.values(), *SENTENCES.values(), *METHODS, *DIMENSIONS}
+    wanted |= {*REASONS, "new mart", "not recorded", "country", "province", "district", "local_unit", "vdc"}
+    assert wanted - set(words.catalogue()) == set()
 
 
 def test_a_text_without_translation_is_noticed(monitored):

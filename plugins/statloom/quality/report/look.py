@@ -58,6 +58,7 @@ LOOKS = {
     "failed": "could not be fetched",
     "never": "never looked at",
 }
+FILES = 600  # of a release
 COLLISIONS = 120  # rows of colliding codes on a source's page
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -90,6 +91,7 @@ def environment(words: Words, report: dict[str, Any]) -> jinja2.Environment:
         ERROR_CLASSES=ERROR_CLASSES,
         SHOWN=SHOWN,
         COLLISIONS=COLLISIONS,
+        FILES=FILES,
         report=report,
     )
     made.filters.update(_numbers(words) | _names(words, report) | _lists(words, report) | _charts(words))
