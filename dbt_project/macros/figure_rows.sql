@@ -1,8 +1,9 @@
 {#
   Figures, one a series × breakdown × track × place, with their shares computed anew from their parts and with what
   apportioning did to them. `where`: which of them, over `gathered`, `place` (place_number) and `coverage`.
+  Besides, without a value, figures of parts that are held back which their delivery lacks and `mart` showed last.
 #}
-{% macro figure_rows(where) -%}
+{% macro figure_rows(where, mart) -%}
 with one_track as (
     select distinct track_id, source_id, source_level, period
     from {{ ref('track') }}
@@ -61,4 +62,60 @@ left join {{ ref('propagated_error') }} as propagated
     and propagated.track_id = gathered.track_id
     and propagated.place_number = gathered.place_number
 where {{ where }}
+
+union all
+
+select
+    good.observation_key,
+    cell.cell_id,
+    good.source_id,
+    good.content ->> 'source_level',
+    good.place_id,
+    place.is_current,
+    good.period,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    false,
+    false,
+    false,
+    good.content ->> 'geo_method',
+    null,
+    null,
+    null,
+    null,
+    null,
+    part.gate_status,
+    part.gate_reason
+from {{ source('publication', 'last_good_value') }} as good
+inner join {{ ref('held_back_part') }} as part
+    on part.source_id = good.source_id
+    and part.series_code = good.series_code
+    and part.period = good.period
+    and part.gate_status = 'held back'
+inner join {{ ref('cell') }} as cell
+    on cell.series_code = good.series_code
+    {% for dimension in breakdown_dimensions() -%}
+    and cell.{{ dimension }} = good.content ->> '{{ dimension }}'
+    {% endfor -%}
+inner join {{ ref('place_number') }} as place on place.place_id = good.place_id
+where
+    good.mart = '{{ mart }}'
+    and not exists (
+        select
+        from {{ ref('gathered_figure') }} as gathered
+        inner join one_track as track on track.track_id = gathered.track_id
+        where
+            gathered.cell_id = cell.cell_id
+            and gathered.place_number = place.place_number
+            and track.source_id = good.source_id
+            and track.period = good.period
+            and track.source_level = good.content ->> 'source_level'
+    )
 {%- endmacro %}

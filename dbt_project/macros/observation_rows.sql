@@ -124,9 +124,19 @@ where
 {%- endmacro %}
 
 
-{# The columns of a mart of observations, as its contract (models/marts/marts.yml) has them. #}
+{# The columns of a mart of observations with their types, in the order of its contract (models/marts/marts.yml). #}
 {% macro observation_columns() -%}
-{{ return(graph.nodes['model.statloom.observation'].columns.values() if execute else []) }}
+{%- set names = ['observation_key', 'series_code', 'indicator_code', 'goal', 'place_id', 'place_code', 'place_name',
+    'place_level', 'place_vintage', 'period', 'period_start', 'period_end', 'time_detail'] + breakdown_dimensions() + [
+    'value', 'numerator', 'denominator', 'unit', 'se', 'cv', 'ci_low', 'ci_high', 'n', 'deff', 'quality_band',
+    'quality_rule', 'source_id', 'source_level', 'geo_method', 'split_share', 'geo_se', 'obs_status', 'comment',
+    'gate_status', 'gate_reason', 'last_good_value', 'last_good_publication', 'last_good_delivery'] -%}
+{%- set types = {'observation_key': 'uuid', 'goal': 'integer', 'period_start': 'date', 'period_end': 'date'} -%}
+{%- set columns = [] -%}
+{%- for name in names -%}
+    {%- do columns.append({'name': name, 'data_type': types.get(name, 'text')}) -%}
+{%- endfor -%}
+{{ return(columns) }}
 {%- endmacro %}
 
 

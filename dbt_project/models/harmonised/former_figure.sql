@@ -1,2 +1,2 @@
 -- Every figure of every source on the places of former vintages.
-{{ figure_rows(where="not place.is_current") }}
+{{ figure_rows(mart='former_observation', where="not place.is_current") }}

@@ -4,6 +4,14 @@ with series as (
     group by source_id
 ),
 
+-- Why a whole delivery is held back, in counts: what the log of its gate says has values of rows.
+refused_parts as (
+    select source_id, string_agg(distinct gate_reason, '; ' order by gate_reason) as reason
+    from {{ ref('held_back_part') }}
+    where gate_status = 'newer delivery held back'
+    group by source_id
+),
+
 -- The parts as the marts were built without them; since when, as it is written down.
 held_back as (
     select
@@ -51,12 +59,17 @@ select
         when delivery.delivery_id is null then 'no delivery'
         else 'accepted'
     end as gate_status,
-    coalesce(refused.reason, held_back.reason) as gate_reason,
+    case
+        when refused.status = 'rejected' then 'the delivery cannot be read'
+        when refused.status = 'held_back' then coalesce(refused_parts.reason, 'the delivery cannot be judged')
+        else held_back.reason
+    end as gate_reason,
     coalesce(refused.judged_at, held_back.since)::timestamp with time zone as gate_since,
     coalesce(held_back.parts, 0)::integer as parts_held_back,
     refused.sha256 as refused_sha256
 from {{ source('landing', 'source') }} as source
 left join {{ source('landing', 'current_delivery') }} as delivery on delivery.source_id = source.source_id
 left join {{ source('landing', 'refused_delivery') }} as refused on refused.source_id = source.source_id
+left join refused_parts on refused_parts.source_id = source.source_id
 left join held_back on held_back.source_id = source.source_id
 left join series on series.source_id = source.source_id

@@ -9,6 +9,7 @@ marts, until what it rests on has changed and it is judged again. Its last good 
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, text
 
@@ -149,7 +150,17 @@ def at_marts(engine: Engine, result: GateResult) -> list[HeldBack]:
                 )
             )
         }
-        new = [p for p in result.held_back if (p.source_id, p.series_code, p.period) not in known]
+        # Who answers for a source answers for its parts; the suite's owner has the expectation alone.
+        owners = dict(
+            connection.execute(text("select source_id, contract ->> 'owner' from landing.source"))
+            .tuples()
+            .all()
+        )
+        new = [
+            replace(part, owner=owners.get(part.source_id) or part.owner)
+            for part in result.held_back
+            if (part.source_id, part.series_code, part.period) not in known
+        ]
         if new:
             # Of parts on trial the verdict is there: the new rows stand for the old.
             _keep(connection, new, "part", "marts", result.gate_run_id, None)
@@ -187,6 +198,7 @@ def settle(engine: Engine) -> None:
                 " lifted_by = 'it passed the gate of the marts' where on_trial and lifted_at is null"
             )
         )
+        _forget(connection)
 
 
 def withdraw(engine: Engine, gate_run_ids: list[int]) -> None:
@@ -204,13 +216,7 @@ def withdraw(engine: Engine, gate_run_ids: list[int]) -> None:
 def remember_last_good(engine: Engine) -> None:
     """Keep the published values of the parts that are held back, and forget those of parts that are not."""
     with engine.begin() as connection:
-        connection.execute(
-            text(
-                "delete from publication.last_good_value g where not exists (select from quality.held_back h"
-                " where h.lifted_at is null and h.extent = 'part'"
-                " and (h.source_id, h.series_code, h.period) = (g.source_id, g.series_code, g.period))"
-            )
-        )
+        _forget(connection)
         anything = connection.scalar(
             text("select exists (select from quality.held_back where lifted_at is null and extent = 'part')")
         )
@@ -218,6 +224,17 @@ def remember_last_good(engine: Engine) -> None:
             there = connection.scalar(text("select to_regclass(:name)"), {"name": f"published.{mart}"})
             if there is not None:
                 connection.execute(text(_REMEMBER.format(mart=f"'{mart}'", table=mart)))
+
+
+def _forget(connection: Connection) -> None:
+    """Drop the last good values of parts that are not held back any more."""
+    connection.execute(
+        text(
+            "delete from publication.last_good_value g where not exists (select from quality.held_back h"
+            " where h.lifted_at is null and h.extent = 'part'"
+            " and (h.source_id, h.series_code, h.period) = (g.source_id, g.series_code, g.period))"
+        )
+    )
 
 
 def described(parts: Iterable[HeldBack]) -> list[str]:
