@@ -18,6 +18,7 @@ from tests.publication.marts import build, query, run
 from tests.release.country import contract, declare, publish_country
 
 pytestmark = pytest.mark.database
+LISTED = ["index.html", "index.ne.html", "latest", "releases.json"]
 
 
 def make(database, **options):
@@ -49,7 +50,7 @@ def test_release_is_whole_and_shown(database):
         "series.csv", "open_sdg/config_data.yml",
     }  # fmt: skip
     assert checksums.problems(made.folder) == []
-    assert standing(made.folder.parent) == ["1", "index.html", "index.ne.html", "latest", "releases.json"]
+    assert standing(made.folder.parent) == ["1", *LISTED]
     assert (made.folder.parent / "latest").resolve() == made.folder
     portal = database.engine_for("portal")
     released = "select release_id, publication_id, status, datasets, cells from open_data.release"
@@ -84,6 +85,7 @@ def test_files_say_what_the_marts_say(database):
         "name": "value",
         "type": "number",
         "description": "The figure, in the series' unit.",
+        "unit": "Persons",
     }
     places = pd.read_csv(made.folder / "places.csv", dtype=str)
     assert set(csv["place_id"]) <= set(places["place_id"])
@@ -94,7 +96,7 @@ def test_same_publication_is_not_released_again(database):
     first = make(database)
     second = again(database)
     assert (second.release_id, second.changed, second.folder) == (1, False, first.folder)
-    assert standing(first.folder.parent) == ["1", "latest"]
+    assert standing(first.folder.parent) == ["1", *LISTED]
 
 
 def test_a_new_publication_or_rule_is_a_new_release(database):
@@ -243,7 +245,7 @@ def test_an_old_folder_is_never_written_over(database):
     run(database.engine, "delete from release.release")
     second = again(database)
     assert (second.release_id, second.changed) == (2, True)
-    assert standing(first.folder.parent) == ["1", "2", "latest"]
+    assert standing(first.folder.parent) == ["1", "2", *LISTED]
 
 
 @pytest.mark.timeout(120)
@@ -266,14 +268,15 @@ def test_a_killed_writer_leaves_nothing_half_written(database):
 
     died, newest = 0, 1
     portal = database.engine_for("portal")
-    for fatal in range(3, 1000, 13):
+    for fatal in range(3, 1000, 23):
         for engine in database._engines.values():
             engine.dispose()
         finished = killing.run(url, fatal, work)
         visible = [name for name in standing(open_data) if not name.startswith(".")]
-        assert visible in (["1", "latest"], ["1", "2", "latest"])
+        assert visible in (["1", *LISTED], ["1", "2", *LISTED])
         for name in visible:
-            assert checksums.problems(open_data / name) == []
+            if (open_data / name).is_dir():
+                assert checksums.problems(open_data / name) == []
         newest = query(portal, "select max(release_id) from open_data.release")[0][0]
         assert query(portal, "select distinct release_id from open_data.observation") == [(newest,)]
         if finished:
@@ -282,7 +285,7 @@ def test_a_killed_writer_leaves_nothing_half_written(database):
     assert died >= 8
     done = release.write(database.engine, run_id="test")
     assert done.release_id == 2
-    assert standing(open_data) == ["1", "2", "latest"]
+    assert standing(open_data) == ["1", "2", *LISTED]
     assert (open_data / "latest").resolve() == done.folder
     assert contents(first.folder) == kept
     assert query(portal, "select release_id, status from open_data.release order by 1") == [
@@ -330,7 +333,7 @@ def test_a_disk_that_fills_up_is_said_so(database):
     done = release.write(database.engine, run_id="test")
     assert done.changed
     assert checksums.problems(done.folder) == []
-    assert len(standing(done.folder.parent)) == 2
+    assert standing(done.folder.parent) == ["1", *LISTED]
 
 
 def test_a_country_with_many_places_and_years(database):
