@@ -102,6 +102,7 @@ def test_the_bound_from_blocks_is_never_above_the_cheapest_pattern(monkeypatch, 
 
     monkeypatch.setattr(secondary_whole, "WHOLE", 0)
     monkeypatch.setattr(secondary_whole, "GROUP", size)
+    monkeypatch.setattr(secondary_whole, "LARGEST", size)
     table = nested(seed)
     primary = small(table, 2)
     pattern = suppress(table, primary, threshold=2, gap=0.0)
@@ -135,6 +136,7 @@ def test_blocks_give_a_protecting_pattern_too(monkeypatch):
     from statloom.disclosure import secondary_whole
 
     monkeypatch.setattr(secondary_whole, "GROUP", 150)
+    monkeypatch.setattr(secondary_whole, "LARGEST", 150)
     table = disclosure_tables.table("s1")
     primary = small(table, 2)
     pattern = suppress(table, primary, threshold=2, time_limit=60)

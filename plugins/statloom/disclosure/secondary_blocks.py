@@ -17,6 +17,8 @@ from statloom.disclosure.secondary_cover import Cuts, Master
 from statloom.disclosure.secondary_repair import mend, near, thin
 
 BREATH = 1e-3
+MANY = 100_000  # open demands times cells from which on each demand gives one cut, not three
+LAST = 2.0  # seconds in which needless cells are still taken out of a pattern that is not near the bound
 VIOLATED = 0.98  # a demand of which the shares of a relaxation allow less than this yields a cut
 
 
@@ -38,8 +40,9 @@ class Solution:
 class Guard:
     """The attacker's view of one problem; finds the cuts that a pattern violates."""
 
-    def __init__(self, problem: Problem, cuts: Cuts) -> None:
-        self.problem, self.cuts = problem, cuts
+    def __init__(self, problem: Problem, cuts: Cuts, deadline: float) -> None:
+        """After ``deadline`` patterns are mended instead of grown."""
+        self.problem, self.cuts, self._deadline = problem, cuts, deadline
         demands = (problem.cell, problem.sign, problem.need)
         self._bare = Demands(Attack(problem.equations, problem.down), *demands)
         self._breathing = Demands(Attack(problem.equations, problem.down), *demands)
@@ -69,7 +72,8 @@ class Guard:
         """Add the cuts that ``pattern`` violates as it does not meet the demands ``open_``; return them."""
         share, found = pattern.astype(float), []
         chance = self._random.uniform(0.1, 3.0, len(share)) * self._cheap ** self._random.uniform(0.0, 1.5)
-        for weight in (self._cheap, np.ones(len(share)), chance):
+        weights = (self._cheap, np.ones(len(share)), chance)
+        for weight in weights if len(open_) * len(share) < MANY else weights[:1]:
             self._breathe(share, weight)
             for which in open_:
                 row = self._row(which, self._breathing.one(which)[2])
@@ -91,7 +95,8 @@ class Guard:
             first = len(open_) if first is None else first
             if not len(open_):
                 return grown, first
-            if not self._hit(grown, self.refuse(grown, open_)):
+            late = time.monotonic() > self._deadline
+            if late or not self._hit(grown, self.refuse(grown, open_)):
                 return mend(self.problem, grown), first
 
     def _hit(self, pattern: np.ndarray, rows: list[tuple[np.ndarray, np.ndarray]]) -> bool:
@@ -146,7 +151,7 @@ def protect(
     if cuts is None:
         cuts = Cuts(problem)
         cuts.seed(problem)
-    guard = Guard(problem, cuts)
+    guard = Guard(problem, cuts, deadline)
     master = Master(problem, cuts)
     whole_costs = bool((problem.cost == np.floor(problem.cost)).all())
 
@@ -182,6 +187,9 @@ def protect(
             coarse = max(finest, coarse / 2)
         if open_:
             bound = max(bound, proven(relax(problem, guard, master, deadline, patience=1)))
+    if best_cost > bound * (1 + gap) + SMALL:
+        best = thin(problem, best, best & ~problem.given, until=max(deadline, time.monotonic()) + LAST)
+        best_cost = problem.price(best)
     return Solution(best, best_cost, bound, cuts)
 
 

@@ -1,5 +1,7 @@
 """Make a pattern protecting at little cost, and take out of it what protects nothing."""
 
+import time
+
 import numpy as np
 from scipy import sparse
 
@@ -83,8 +85,11 @@ def near(problem: Problem, pattern: np.ndarray, added: np.ndarray) -> np.ndarray
     return pattern & ~problem.given & (present.T @ touched > 0)
 
 
-def thin(problem: Problem, pattern: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Return ``pattern`` without those ``candidates`` (true) that no demand needs, dearest first."""
+def thin(
+    problem: Problem, pattern: np.ndarray, candidates: np.ndarray, *, until: float = np.inf
+) -> np.ndarray:
+    """Return ``pattern`` without those ``candidates`` (true) that no demand needs, dearest first; what is not
+    tried ``until`` then (``time.monotonic``) stays."""
     columns = np.flatnonzero(pattern)
     inner, _ = problem.among(columns)
     part = parts_of(inner)
@@ -104,6 +109,8 @@ def thin(problem: Problem, pattern: np.ndarray, candidates: np.ndarray) -> np.nd
             uses[which] = asked.one(which)[1]
         trial = inside[candidates[inside]]
         for cell in trial[np.argsort(-problem.cost[trial], kind="stable")]:
+            if time.monotonic() > until:
+                return result
             attack.publish(int(place[cell]))
             again = _uses_without(asked, np.flatnonzero(uses[:, place[cell]]))
             if again is None:

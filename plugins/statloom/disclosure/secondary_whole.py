@@ -21,9 +21,8 @@ from statloom.disclosure.secondary_cover import Cuts
 from statloom.disclosure.secondary_repair import mend
 
 WHOLE = 300  # cells up to which a table is solved without taking it apart
-GROUP = 1500  # cells up to which blocks are joined to groups; more where single blocks are large
-BLOCKS = 8  # so many blocks of the usual size make a group
-LARGEST = 6000
+GROUP = 1500  # cells up to which groups of blocks are joined to larger ones
+LARGEST = 6000  # cells up to which a block is joined with all those that hang on it alone
 
 
 @dataclass
@@ -105,8 +104,7 @@ def _solve_in_blocks(problem: Problem, blocks: list[np.ndarray], budget: Budget,
     budget.note(
         f"{len(leaves)} blocks: at least {sum(leaf.solution.bound for leaf in leaves):,.0f}, overlaps twice"
     )
-    limit = max(GROUP, min(LARGEST, BLOCKS * int(np.median([len(block) for block in blocks]))))
-    groups = _pieces(problem, merged(blocks, problem.cost, limit))
+    groups = _pieces(problem, grouped(blocks))
     pattern, bound = problem.given, 0.0
     for fine in (1.0, 0.5, 0.25):
         _protect_all(groups, leaves, budget.until(0.6), budget.gap * fine, crew)
@@ -116,14 +114,15 @@ def _solve_in_blocks(problem: Problem, blocks: list[np.ndarray], budget: Budget,
             break
     pattern = mend(problem, pattern)
     budget.note(f"mended over all: {problem.price(pattern):,.0f}")
-    return Solution(pattern, problem.price(pattern), bound, groups[0].solution.cuts)
+    return Solution(pattern, problem.price(pattern), bound, Cuts(problem))
 
 
 def _pieces(problem: Problem, sets: list[np.ndarray]) -> list[Piece]:
-    """Return the sets of cells in which something is demanded as problems of their own, hardest first."""
+    """Return the sets of cells in which something is demanded as problems of their own, easiest first: a
+    hard one may use up the time, and then only itself is left far from its bound."""
     pieces = [Piece(cells, problem.part(cells)) for cells in sets]
     pieces = [piece for piece in pieces if len(piece.problem.cell)]
-    return sorted(pieces, key=lambda piece: -len(piece.problem.cell))
+    return sorted(pieces, key=lambda piece: len(piece.problem.cell))
 
 
 def _protect_all(pieces: list[Piece], inner: list[Piece], deadline: float, gap: float, crew: Workers) -> None:
@@ -204,29 +203,41 @@ def packed(problem: Problem, pieces: list[Piece]) -> float:
     return float(bounds @ weight)
 
 
-def merged(blocks: list[np.ndarray], cost: np.ndarray, limit: int) -> list[np.ndarray]:
-    """Return groups of cells: blocks joined, where they share the cheapest cells first, as long as a group
-    has at most ``limit`` cells."""
-    if len(np.unique(np.concatenate(blocks))) <= limit:
-        return [np.unique(np.concatenate(blocks))]
-    member = sparse.csr_array(
-        (
-            np.ones(sum(map(len, blocks))),
-            (np.repeat(np.arange(len(blocks)), [len(block) for block in blocks]), np.concatenate(blocks)),
-        ),
-        shape=(len(blocks), len(cost)),
-    )
-    shared = sparse.triu(member @ member.T, k=1).tocoo()
-    price = sparse.triu((member * cost) @ member.T, k=1).tocoo()
-    order = np.argsort(price.data / shared.data, kind="stable")
-    leader = np.arange(len(blocks))
-    groups = dict(enumerate(blocks))
-    for one, other in zip(shared.row[order], shared.col[order], strict=True):
-        first, second = leader[one], leader[other]
-        if first != second:
-            union = np.union1d(groups[first], groups[second])
-            if len(union) <= limit:
-                groups[first] = union
-                del groups[second]
-                leader[leader == second] = first
-    return list(groups.values())
+def grouped(blocks: list[np.ndarray]) -> list[np.ndarray]:
+    """Return groups of cells: each block together with all those that share cells with it alone (a state
+    with its districts), and so on upwards while a group has few enough cells.
+
+    Never with some of those only: the group would share cells with the rest, and the bounds of pieces that
+    share cells do not add up.
+    """
+    groups, limit = [np.unique(block) for block in blocks], LARGEST
+    everything = np.unique(np.concatenate(groups))
+    if len(everything) <= GROUP:
+        return [everything]
+    while True:
+        member = sparse.csr_array(
+            (
+                np.ones(sum(map(len, groups))),
+                (np.repeat(np.arange(len(groups)), [len(group) for group in groups]), np.concatenate(groups)),
+            ),
+            shape=(len(groups), int(everything.max()) + 1),
+        )
+        shared = sparse.csr_array(member @ member.T)
+        shared.setdiag(0.0)
+        shared.eliminate_zeros()
+        others = np.split(shared.indices, shared.indptr[1:-1])
+        stars: dict[int, list[int]] = {}
+        for number, near in enumerate(others):
+            if len(near) == 1 and not (len(others[near[0]]) == 1 and near[0] > number):
+                stars.setdefault(int(near[0]), []).append(number)
+        taken: set[int] = set()
+        joined = []
+        for middle, around in stars.items():
+            union = np.unique(np.concatenate([groups[number] for number in (middle, *around)]))
+            if len(union) <= limit and not taken & {middle, *around}:
+                taken |= {middle, *around}
+                joined.append(union)
+        if not joined:
+            return groups
+        groups = [group for number, group in enumerate(groups) if number not in taken] + joined
+        limit = GROUP
