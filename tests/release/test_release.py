@@ -248,7 +248,7 @@ def test_an_old_folder_is_never_written_over(database):
     assert standing(first.folder.parent) == ["1", "2", *LISTED]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_killed_writer_leaves_nothing_half_written(database):
     first = make(database)
     open_data = first.folder.parent
