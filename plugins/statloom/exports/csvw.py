@@ -72,9 +72,7 @@ def _table(table: Table, urls: dict[str, str]) -> dict:
         described["dcat:compressFormat"] = {"@id": _GZIP}
     if table.dataset:
         pages = [address(name) for name in table.dataset.licences]
-        described["dc:license"] = [{"@id": page} for page in pages if page] or list(
-            table.dataset.licences
-        )
+        described["dc:license"] = [{"@id": page} for page in pages if page] or list(table.dataset.licences)
         described["dc:identifier"] = table.dataset.code
     return described
 
