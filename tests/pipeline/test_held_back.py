@@ -22,7 +22,7 @@ from statloom.pipeline import ingest, warehouse
 from statloom.quality.expectations.base import OwnExpectation
 from statloom.warehouse import transform
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.timeout(900)]
 
 POVERTY, WATER, VOTERS = "poverty", "safe_water", "voters"
 SOURCES = (POVERTY, WATER, VOTERS, "life_expectancy")
@@ -143,6 +143,7 @@ def story(postgres_server):
         engine.dispose()
         with postgres_server.administrator() as connection:
             connection.execute(f"drop database if exists {name} with (force)")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
