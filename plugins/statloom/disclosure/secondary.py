@@ -81,7 +81,8 @@ def suppress(
       count as secondary ones, in ``value`` and in ``bound``.
     - ``least``: the smallest value that the public knows a suppressed cell to have: 1 for counts whose zeros
       are published, 0 for magnitudes.
-    - ``time_limit`` in seconds. When it runs out the best pattern found is returned, always a protecting one.
+    - ``time_limit`` in seconds. When it runs out the best pattern found is returned, always a protecting one;
+      the steps that make it so may take some seconds more on a large table.
     - ``gap``: stop within this share of the proven bound. ``workers``: processes to use; their number does
       not change the pattern unless the time runs out.
 
