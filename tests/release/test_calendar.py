@@ -49,7 +49,8 @@ def come(database, release_id: int) -> None:
     """The hour of a release comes."""
     run(
         database.engine,
-        f"update release.release set visible_from = now(), released_at = now() where release_id = {release_id}",
+        "update release.release set visible_from = now(), released_at = now()"
+        f" where release_id = {release_id}",
     )
 
 

@@ -56,9 +56,9 @@ _FIXED = {
     "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "50",
     "AIRFLOW__SCHEDULER__MAX_TIS_PER_QUERY": "32",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-    # A worker tells every second that it lives (below). One that was killed is taken for dead after a minute, and
-    # its task for failed; by default after five.
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    # A worker tells every second that it lives (below). One that was killed is taken for dead after two
+    # minutes, and its task for failed; by default after five. Less, and a busy machine kills living ones.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     # A worker that misses the end of its task's process sleeps until its next heartbeat, 5 s by default: one
     # task in four did.
