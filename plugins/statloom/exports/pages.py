@@ -22,6 +22,7 @@ NOTES = (
     "`value` is in the series' unit; `numerator` and `denominator` are the counts behind a share or rate.",
     "`preferred` marks the figure to use where several sources give one.",
     "`obs_status`: A as reported, E apportioned to today's places, U of low reliability, M missing, "
+    "O held back by a check, "
     "Q left out to protect respondents; `comment` says why.",
     "`place_id` leads to `places.csv`, which has each place's code, level and parent; join boundaries by "
     "`place_code` within one `place_level` and `place_vintage`.",
