@@ -42,10 +42,11 @@ _numbers = itertools.count(1)
 
 # Most of their time is waiting for Airflow, so they begin first and the others run beside them.
 _FIRST = settings_module.PROJECT / "tests" / "end_to_end"
+_SECOND = settings_module.PROJECT / "tests" / "under_fire"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _FIRST not in item.path.parents)
+    items.sort(key=lambda item: (_FIRST not in item.path.parents, _SECOND not in item.path.parents))
 
 
 @pytest.hookimpl(optionalhook=True)

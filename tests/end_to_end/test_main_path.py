@@ -56,7 +56,8 @@ def test_open_data_is_valid_for_other_tools(first_run, installation):
     from frictionless import validate
 
     package = installation.home / "open_data" / "latest" / "datapackage.json"
-    report = validate(str(package))
+    # Every file; of the long ones the first rows. tests/release reads a whole release of a small country.
+    report = validate(str(package), limit_rows=1000)
     assert report.valid, report.flatten(["rowNumber", "fieldName", "note"])[:5]
 
 

@@ -369,7 +369,7 @@ def test_external_server(database, monkeypatch):
 def test_external_server_without_the_readers(database, monkeypatch):
     from statloom.warehouse import roles
 
-    other = roles.Reader("statloom_absent", "marts", "1min")
+    other = roles.Reader("statloom_absent", "marts", "1min", 5)
     monkeypatch.setattr(roles, "READERS", (*roles.READERS, other))
     (note,) = setup.prepare(database.settings)
     assert "no role statloom_absent" in note
