@@ -4,22 +4,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from statloom.exports.figures import DIMENSIONS
 from statloom.publication import shapes
 from statloom.publication.sql import run
-
-DIMENSIONS = (
-    "sex",
-    "age",
-    "urbanisation",
-    "income_wealth_quantile",
-    "education_lev",
-    "occupation",
-    "cust_breakdown",
-    "composite_breakdown",
-    "disability_status",
-    "activity",
-    "product",
-)
 
 # What a left-out cell does not show. Its status and comment say that it is left out.
 MEASURES = (
@@ -105,12 +92,6 @@ DATASET = {
     "cells_suppressed": "bigint",
     "cells_recoverable": "bigint",
 }
-
-# SDMX frequency of a column ``period``, in the SQL of PostgreSQL and DuckDB alike.
-FREQUENCY = (
-    "case when period like '%-Q%' then 'Q' when period like '%-S%' then 'S' when period like '%-W%' then 'W' "
-    "when length(period) = 4 then 'A' when length(period) = 7 then 'M' else 'D' end"
-)
 
 # Columns of marts.place that go out where it has them; parent_code is looked up.
 PLACE = {

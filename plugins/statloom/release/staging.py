@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Engine, text
 
 from statloom import disclosure, settings
 from statloom.errors import StatloomError
+from statloom.exports.periods import FREQUENCY
 from statloom.publication import shapes
 from statloom.publication.sql import literal, names, run
 from statloom.release import metadata, portals
 from statloom.release.about import texts
-from statloom.release.columns import CELL, DATASET, DIMENSIONS, FREQUENCY, MEASURES, prepare_schema
+from statloom.release.columns import CELL, DATASET, DIMENSIONS, MEASURES, prepare_schema
 
 UNRELIABLE = "not published: too unreliable, by the quality bands of its framework"
 PACKAGES = ("release", "exports", "disclosure")

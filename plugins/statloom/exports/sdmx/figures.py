@@ -15,14 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from statloom.exports.model import About, Dataset
+from statloom.exports.periods import FREQUENCY
 from statloom.exports.sdmx.layout import BREAKDOWNS, identifier
 
 # What a figure was adjusted by, from the least to the most: the first is taken where several have one key.
 _METHODS = ("observed", "exact_merge", "apportioned")
-_FREQUENCY = (
-    "case when period like '%-Q%' then 'Q' when period like '%-S%' then 'S' when period like '%-W%' then 'W' "
-    "when length(period) = 4 then 'A' when length(period) = 7 then 'M' else 'D' end"
-)
 _ROWS_AT_ONCE = 500_000
 _LARGEST_CODE = 2**40
 
@@ -156,7 +153,7 @@ class Figures:
     def _frequency(self, cells: pa.Table) -> Value:
         letters = sorted({_frequency(period or "") for period in _distinct(cells["period"])})
         self.used.add("FREQ", letters)
-        return Value(constant=letters[0]) if len(letters) == 1 else Value(_FREQUENCY)
+        return Value(constant=letters[0]) if len(letters) == 1 else Value(FREQUENCY)
 
     def _constant(self, concept: str, code: str) -> Value:
         self.used.add(concept, (code,))
