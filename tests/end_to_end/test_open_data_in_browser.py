@@ -85,7 +85,7 @@ def test_search_finds_datasets_by_keyboard_in_both_languages(page, site):
     assert 3 <= shown.count() < everything
     shown.first.locator("a").focus()
     page.keyboard.press("Enter")
-    assert page.locator("#downloads").is_visible()
+    playwright.expect(page.locator("#downloads")).to_be_visible()
     assert page.troubles == []
 
 
@@ -138,5 +138,5 @@ def test_pages_work_opened_from_a_folder(page, release):
     page.goto((release / "datasets" / "NP_TOILET_NONE.ne.html").as_uri())
     assert page.locator(".map path[class^=c]").count() == 753
     page.locator("header a[hreflang=en]").click()
-    assert page.locator("html").get_attribute("lang") == "en"
+    playwright.expect(page.locator("html")).to_have_attribute("lang", "en")
     assert page.troubles == []

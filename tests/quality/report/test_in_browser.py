@@ -149,10 +149,10 @@ def test_a_faint_or_untranslated_text_would_be_found(page):
 def test_the_other_language_has_the_same_page(page):
     page.at("gate/raw_births")
     page.get_by_role("link", name="नेपाली").click()
-    assert page.url.endswith("ne/gate/raw_births.html")
+    page.wait_for_url("**/ne/gate/raw_births.html")
     assert "जाँचद्वार" in page.locator("h1").inner_text()
     page.get_by_role("link", name="English").click()
-    assert page.url.endswith("/gate/raw_births.html") and "/ne/" not in page.url
+    page.wait_for_url(lambda address: address.endswith("/gate/raw_births.html") and "/ne/" not in address)
 
 
 def test_what_is_chosen_and_typed_narrows_a_list_by_keyboard(page):
