@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 highspy = pytest.importorskip("highspy")
 
@@ -15,14 +16,15 @@ from statloom.disclosure.tables import Dimension, Table  # noqa: E402
 
 
 def highest(
-    table: Table, suppressed: np.ndarray, least: float, cells: np.ndarray, sign: float = 1.0
+    table: Table, suppressed: np.ndarray, least: float | np.ndarray, cells: np.ndarray, sign: float = 1.0
 ) -> np.ndarray:
     """The largest value (with ``sign`` -1: the smallest) that published figures allow each of the
     ``cells``."""
     solver = highspy.Highs()
     solver.setOptionValue("output_flag", False)
-    for value, gap in zip(table.value, suppressed, strict=True):
-        solver.addVar(least if gap else value, highspy.kHighsInf if gap else value)
+    lowest = np.broadcast_to(least, len(table.value))
+    for value, gap, low in zip(table.value, suppressed, lowest, strict=True):
+        solver.addVar(low if gap else value, highspy.kHighsInf if gap else value)
     equations = table.equations
     for row in range(equations.shape[0]):
         span = slice(equations.indptr[row], equations.indptr[row + 1])
@@ -285,3 +287,45 @@ def test_no_cheaper_pattern_protects_in_both_directions_together(seed):
                 trial = primary.copy()
                 trial[list(chosen)] = True
                 assert not may_protect(table, trial, cells) or width(trial) < -1e-6
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_cheaper_pattern_protects_where_zeros_may_be_left_out(seed):
+    """A share of one denominator by a category: numerator + rest = denominator, in equations of our own."""
+    random = np.random.default_rng(seed)
+    inner = random.integers(0, 4, (2, 3)) * random.integers(1, 4, (2, 3))
+    inner[1, 0] = 0
+    full = np.vstack([inner, inner.sum(axis=0)])  # rows: numerator, rest, denominator
+    full = np.hstack([full, full.sum(axis=1, keepdims=True)])
+    value = full.ravel().astype(float)
+    rows = [[0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7, 11], [0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    equations = np.zeros((len(rows), 12))
+    for number, row in enumerate(rows):
+        equations[number, row] = -1.0
+        equations[number, row[-1]] = 1.0
+    table = Table(pd.DataFrame({"cell": np.arange(12)}), value, sparse.csr_array(equations))
+    zeros = (value == 0) & (np.arange(12) < 8)
+    primary = ((value > 0) & (value <= 2)) | (zeros & (np.arange(12) % 4 == 0))
+    least = np.where(np.arange(12) < 8, 0.0, 1.0)
+    assert primary.any() and zeros.any()
+    pattern = suppress(table, primary, threshold=2, zeros=zeros, least=least, gap=0.0)
+    cells = np.flatnonzero(primary)
+    assert highest(table, pattern.suppressed, least, cells).min() >= 3 - 1e-6
+    assert not (pattern.suppressed & (value == 0) & ~zeros).any()
+    assert pattern.bound == pattern.value == np.where(zeros, 1.0, value)[pattern.secondary].sum()
+    others = np.flatnonzero(~primary & ((value > 0) | zeros))
+    for size in range(len(others) + 1):
+        for chosen in combinations(others, size):
+            if np.where(zeros, 1.0, value)[list(chosen)].sum() < pattern.value - 1e-6:
+                trial = primary.copy()
+                trial[list(chosen)] = True
+                assert (
+                    not may_protect(table, trial, cells)
+                    or highest(table, trial, least, cells).min() < 3 - 1e-6
+                )
+
+
+def test_zeros_must_be_zero():
+    table = grid(np.array([[1, 8], [6, 9]]))
+    with pytest.raises(ValueError, match="of zeros have another value"):
+        suppress(table, small(table, 2), threshold=2, zeros=np.ones(9, dtype=bool))

@@ -60,7 +60,8 @@ def suppress(
     weights: np.ndarray | None = None,
     free: np.ndarray | None = None,
     keep: np.ndarray | None = None,
-    least: float = 1.0,
+    zeros: np.ndarray | None = None,
+    least: float | np.ndarray = 1.0,
     time_limit: float = 60.0,
     gap: float = 0.008,
     workers: int = 1,
@@ -69,34 +70,40 @@ def suppress(
 
     Arrays are over the cells of ``table``.
 
-    - ``primary``: true for the cells that must not be published. A zero is published and never suppressed.
+    - ``primary``: true for the cells that must not be published. A zero is published and never suppressed,
+      unless ``zeros`` says that it may be.
     - ``rise``, ``fall``, ``spread``: how far each primary cell must be possible above its value, below it,
       and in both directions together (upper, lower and sliding protection; 0: not demanded). Without
       ``rise``, for counts: to the first count above ``threshold``, one more at least. Without the others
       nothing is demanded of them.
-    - ``weights``: what each cell costs to suppress (not negative; default: its value).
+    - ``weights``: what each cell costs to suppress (not negative; default: its value, of ``zeros`` 1).
     - ``free``: true for cells that stay published whatever happens, such as counts that are public anyway or
       stand in an earlier release.
     - ``keep``: true for cells that are left out whatever happens, such as those of an earlier release. They
       count as secondary ones, in ``value`` and in ``bound``.
+    - ``zeros``: true for cells with the value 0 that may be left out too, such as the empty part of a share
+      whose row is left out. They can only be larger than they are. They may be primary.
     - ``least``: the smallest value that the public knows a suppressed cell to have: 1 for counts whose zeros
-      are published, 0 for magnitudes.
+      are published, 0 for magnitudes; one number, or one for each cell. Of ``zeros`` it is 0.
     - ``time_limit`` in seconds. When it runs out the best pattern found is returned, always a protecting one;
       the steps that make it so may take some seconds more on a large table.
     - ``gap``: stop within this share of the proven bound. ``workers``: processes to use; their number does
       not change the pattern unless the time runs out.
 
-    Raises ``ValueError`` for negative values or weights, for a cell that is both to be published and to be
-    left out, and for demands to fall further than a cell can.
+    Raises ``ValueError`` for negative values or weights, for ``zeros`` that are not 0, for a cell that is
+    both to be published and to be left out, and for demands to fall further than a cell can.
     """
     began = time.monotonic()
     value = table.value
-    primary = np.asarray(primary, dtype=bool) & (value != 0)
-    free, keep = (
+    free, keep, zeros = (
         np.zeros(len(value), dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
-        for mask in (free, keep)
+        for mask in (free, keep, zeros)
     )
-    cost = np.asarray(value if weights is None else weights, dtype=float)
+    may_move = (value != 0) | zeros
+    primary = np.asarray(primary, dtype=bool) & may_move
+    cost = np.asarray(np.where(zeros, 1.0, value) if weights is None else weights, dtype=float)
+    if (value[zeros] != 0).any():
+        raise ValueError(f"{int((value[zeros] != 0).sum())} cells of zeros have another value")
     if (value < 0).any():
         raise ValueError("a table with negative values has no least value that the public knows")
     if (cost < 0).any():
@@ -108,9 +115,10 @@ def suppress(
     if rise is None:
         rise = np.maximum(threshold + 1.0 - value, 1.0)
 
-    live = np.flatnonzero(value != 0)
+    live = np.flatnonzero(may_move)
     equations = sparse.csr_array(table.equations[:, live])
-    down = np.maximum(value[live] - least, 0.0)
+    least = np.where(zeros, 0.0, least)
+    down = np.maximum(value[live] - least[live], 0.0)
     cell, sign, need = _demands(primary, rise, fall, spread, live)
     if ((sign == DOWN) & (need > down[cell] + 1e-9)).any():
         first = live[cell[np.flatnonzero((sign == DOWN) & (need > down[cell] + 1e-9))[0]]]
@@ -133,7 +141,7 @@ def suppress(
     position = np.full(len(value), -1)
     position[live] = np.arange(len(live))
     blocks = [position[block][position[block] >= 0] for block in table.blocks]
-    unit_of_figures = (1.0 if least > 0 else 1e-6) / unit
+    unit_of_figures = (1.0 if least.max(initial=0.0) > 0 else 1e-6) / unit
     with Workers(workers if len(live) > 1000 else 1) as crew:
         parts = [(cells, problem, _within(blocks, cells, len(live))) for cells, problem in _parts(everything)]
         budget = Budget(began, began + time_limit, gap, progress)

@@ -48,12 +48,15 @@ class Table:
     values in the same order. Each row of ``equations`` says: the sum (+1) less its parts (-1) is zero.
     ``blocks`` are groups of cells (positions) that a single sum of the longest dimension holds together; they
     overlap where one sum's total is another's part.
+
+    Other linear equations may be given directly, with several quantities in one: each row of ``equations``
+    times ``value`` must be zero. Without ``blocks`` those who work on the table look for their own.
     """
 
     cells: pd.DataFrame
     value: np.ndarray
     equations: sparse.csr_array
-    blocks: tuple[np.ndarray, ...]
+    blocks: tuple[np.ndarray, ...] = ()
 
     @classmethod
     def of(
