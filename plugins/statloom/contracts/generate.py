@@ -26,6 +26,7 @@ _ROLES = {
     "measure": "Figure",
     "standard_error": "Standard error of the figure",
     "respondents": "Respondents that the figure rests on",
+    "contribution": "One of the largest contributions to the figure; never released",
 }
 
 

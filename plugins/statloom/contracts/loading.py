@@ -148,7 +148,7 @@ def build(data: dict, *, path: str = "", sha256: str = "") -> model.Contract:
         series=tuple(_series(series) for series in data.get("series", [])),
         defects=tuple(model.Defect(**defect) for defect in data.get("defects", [])),
         tolerance=model.Tolerance(**data.get("tolerance", {})),
-        disclosure=model.Disclosure(**data.get("disclosure", {})),
+        disclosure=_disclosure(data.get("disclosure", {})),
         estimation=_estimation(data.get("estimation")),
         tabulation=tabulation_of(data.get("tabulation")),
         records=_records(data),
@@ -209,6 +209,15 @@ def _series(data: dict) -> model.Series:
         for dimension, given in data.get("breakdown", {}).items()
     }
     return model.Series(data["series"], breakdown=MappingProxyType(breakdown), **selections)
+
+
+def _disclosure(data: dict) -> model.Disclosure:
+    given = dict(data)
+    if "dominance" in given:
+        given["dominance"] = model.Dominance(**given["dominance"])
+    given["free"] = tuple(model.FreeSeries(**_frozen(free)) for free in given.get("free", []))
+    given["coarser"] = tuple(model.Coarser(**_frozen(coarser)) for coarser in given.get("coarser", []))
+    return model.Disclosure(**given)
 
 
 def _estimation(data: dict | None) -> model.Estimation | None:

@@ -203,11 +203,49 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Dominance:
+    """The (n, k) rule: the ``largest`` contributors make more than ``share`` per cent of a total."""
+
+    largest: int
+    share: float
+
+
+@dataclass(frozen=True)
+class FreeSeries:
+    """A series that is public whatever the rules of its source say, and why; ``periods``: only then."""
+
+    series: str
+    reason: str
+    periods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Coarser:
+    """Figures that are not released: of these ``series`` (none: all), on ``place_level`` (none: on any),
+    those broken down by one of the dimensions ``without`` (none: all of them)."""
+
+    series: tuple[str, ...] = ()
+    place_level: str | None = None
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Disclosure:
-    """Cells from fewer respondents are left out of releases."""
+    """The rules of disclosure control: which cells of the source tell about single respondents.
+
+    ``minimum_respondents``: counts below it are left out of releases; 0 without another rule: the source is
+    free, for this ``reason``. ``sensitivity``: public, personal or business. ``dominance`` and ``p_percent``
+    are for totals with columns of role contribution; ``group``: also all of a group in one category.
+    """
 
     minimum_respondents: int = 0
     reason: str = ""
+    sensitivity: str | None = None
+    dominance: Dominance | None = None
+    p_percent: float | None = None
+    group: bool = False
+    free: tuple[FreeSeries, ...] = ()
+    coarser: tuple[Coarser, ...] = ()
 
 
 @dataclass(frozen=True)

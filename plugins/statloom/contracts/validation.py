@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-from statloom.contracts import records
+from statloom.contracts import disclosure, records
 from statloom.contracts.source_text import Path_
 from statloom.contracts.suggestion import suggestion as _suggestion
 
@@ -136,6 +136,7 @@ def cross_problems(data: dict, file_name: str) -> list[Problem]:
         *_estimation(data),
         *_tabulation(data),
         *_defects(data),
+        *disclosure.problems(data),
     ]
 
 
@@ -171,7 +172,10 @@ def _columns(data: dict) -> Iterator[Problem]:
         path, role, kind = ("columns", name), column["role"], column.get("type", "text")
         if name in ("_delivery_id", "_row_number"):
             yield path, "this name is Statloom's own"
-        if role in ("measure", "weight", "standard_error", "respondents") and kind not in _NUMERIC:
+        if (
+            role in ("measure", "weight", "standard_error", "respondents", "contribution")
+            and kind not in _NUMERIC
+        ):
             yield (*path, "type"), f"a {role} must be integer or number, not {kind}"
         if role.startswith("place_") and kind != "text":
             yield (*path, "type"), f"a {role} must be text (a number loses its leading zeros), not {kind}"
@@ -195,6 +199,9 @@ def _columns(data: dict) -> Iterator[Problem]:
             yield ("columns", found[1]), f"a second column of role {role}, beside {found[0]!r}"
         if found and len(_with_role(data, "measure")) != 1 and not microdata(data):
             yield ("columns", found[0]), f"a {role} belongs to one measure; this contract has another number"
+    contributions = _with_role(data, "contribution")
+    if contributions and (microdata(data) or len(_with_role(data, "measure")) != 1):
+        yield ("columns", contributions[0]), "a contribution belongs to one measure of a table of totals"
     if not microdata(data) and not _with_role(data, "measure"):
         yield ("columns",), "no column has the role measure"
 
