@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from statloom import settings
-from statloom.contracts import model
+from statloom.contracts import model, public_use
 from statloom.contracts.source_text import Document, dotted, parse
 from statloom.contracts.validation import cross_problems, schema_problems
 from statloom.errors import ContractError
@@ -151,6 +151,7 @@ def build(data: dict, *, path: str = "", sha256: str = "") -> model.Contract:
         disclosure=_disclosure(data.get("disclosure", {})),
         estimation=_estimation(data.get("estimation")),
         tabulation=tabulation_of(data.get("tabulation")),
+        public_use=public_use.build(data.get("public_use")),
         records=_records(data),
         path=path,
         sha256=sha256,

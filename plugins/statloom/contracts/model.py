@@ -9,6 +9,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from statloom.contracts.public_use import PublicUse
+
 POSTGRESQL_TYPES = {
     "text": "text",
     "integer": "bigint",
@@ -355,6 +357,7 @@ class Contract:
     disclosure: Disclosure = field(default_factory=Disclosure)
     estimation: Estimation | None = None
     tabulation: Tabulation | None = None
+    public_use: PublicUse | None = None
     records: Mapping[str, Record] = field(default_factory=dict)
     path: str = ""
     sha256: str = ""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-from statloom.contracts import disclosure, records
+from statloom.contracts import disclosure, public_use, records
 from statloom.contracts.source_text import Path_
 from statloom.contracts.suggestion import suggestion as _suggestion
 
@@ -136,6 +136,7 @@ def cross_problems(data: dict, file_name: str) -> list[Problem]:
         *_estimation(data),
         *_tabulation(data),
         *_defects(data),
+        *public_use.problems(data),
         *disclosure.problems(data),
     ]
 
