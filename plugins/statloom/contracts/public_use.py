@@ -32,8 +32,8 @@ _NUMBERS = ("integer", "number")
 @dataclass(frozen=True)
 class Recoding:
     """What is made coarser of a variable. ``width``: bands of so many units, from ``start``; ``bottom``,
-    ``top``: everything below, and from there on, is one; ``round``: numbers to multiples of it; ``groups``: new
-    category → old ones; ``missing``: the category of what is missing.
+    ``top``: everything below, and from there on, is one; ``round``: numbers to multiples of it; ``groups``:
+    new category → old ones; ``missing``: the category of what is missing.
     """
 
     width: float | None = None
@@ -102,7 +102,7 @@ def build(data: dict | None) -> PublicUse | None:
 
 
 def problems(data: dict) -> Iterator[Problem]:
-    """Yield what does not fit together in the block ``public_use`` of ``data``, which satisfies the schema."""
+    """Yield what does not fit together in ``public_use`` of ``data``, which satisfies the schema."""
     given = data.get("public_use")
     if given is None:
         return
@@ -172,8 +172,8 @@ def _variable(
     elif kind == "number" and not _coarser(given, name):
         yield (
             path,
-            f"{name!r} is a number with decimals, which nearly everybody has alone: recode it, with 'width' or "
-            "'round'",
+            f"{name!r} is a number with decimals, which nearly everybody has alone: recode it,"
+            " with 'width' or 'round'",
         )
     if path[1] == "keys" and kind == "number" and "width" not in given.get("recode", {}).get(name, {}):
         yield path, f"{name!r} is a key: of a number with decimals, only bands ('width') can be frequent"
@@ -213,8 +213,8 @@ def _households(data: dict, given: dict, record: str | None, visible: dict) -> I
     if (parent or column) and "largest_household" not in given:
         yield (
             top,
-            "'largest_household' is missing: rows of one household can be counted, so that their number is a key;"
-            " larger households do not go out",
+            "'largest_household' is missing: rows of one household can be counted, so that their number"
+            " is a key; larger households do not go out",
         )
     if not parent and not column and "largest_household" in given:
         yield (*top, "largest_household"), "the rows are in no households"
