@@ -14,7 +14,7 @@ from scipy import sparse
 
 from statloom.disclosure.secondary_attack import SMALL, Attack, Demands, Problem, cut, unmet
 from statloom.disclosure.secondary_cover import Cuts, Master
-from statloom.disclosure.secondary_repair import mend, near, thin
+from statloom.disclosure.secondary_repair import accompanied, mend, near, thin
 
 BREATH = 1e-3
 MANY = 100_000  # open demands times cells from which on each demand gives one cut, not three
@@ -163,6 +163,7 @@ def protect(
         start = problem.given if start is None else start | problem.given
         best, _ = guard.grow(start)
         best = thin(problem, best, near(problem, best, best & ~start))
+        best = accompanied(problem, best)
         best_cost = problem.price(best)
     if best_cost > bound * (1 + gap) + SMALL:
         bound = max(bound, proven(relax(problem, guard, master, deadline, patience=3)))
@@ -178,6 +179,7 @@ def protect(
         grown, open_ = guard.grow(chosen)
         if open_ and problem.price(grown) < 1.15 * best_cost:
             grown = thin(problem, grown, near(problem, grown, grown & ~chosen))
+        grown = accompanied(problem, grown)
         cost = problem.price(grown)
         if cost < best_cost:
             best, best_cost = grown, cost

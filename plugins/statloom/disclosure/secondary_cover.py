@@ -56,11 +56,32 @@ class Cuts:
                 self.add(cut([reduced], int(cell), need, problem.down))
 
 
+def companions(problem: Problem, fixed: np.ndarray) -> sparse.csr_array:
+    """Return the rows of ``row @ y >= 0`` which say that no cell is left out alone in a sum.
+
+    A cell that is, is known to anyone: without it a pattern protects as well and costs no more. Sums in which
+    a given cell stands demand nothing. ``fixed`` are cells that are not chosen.
+    """
+    equations = abs(problem.equations)
+    open_ = np.flatnonzero(equations @ problem.given.astype(float) == 0)
+    free = sparse.csr_array(equations[open_][:, np.flatnonzero(~fixed)] != 0)
+    free.sort_indices()
+    size = np.diff(free.indptr)
+    of = np.repeat(np.arange(len(size)), size)  # one row for each cell of each sum
+    length = size[of]
+    starts = np.concatenate([[0], np.cumsum(length)])
+    step = np.arange(starts[-1]) - np.repeat(starts[:-1], length)
+    columns = np.flatnonzero(~fixed)[free.indices[np.repeat(free.indptr[of], length) + step]]
+    values = np.where(columns == np.repeat(np.flatnonzero(~fixed)[free.indices], length), -1.0, 1.0)
+    return sparse.csr_array((values, columns, starts), shape=(len(of), len(fixed)))
+
+
 class Master:
     """The covering problem of the cuts, as a linear programme that grows and as an integer programme."""
 
     def __init__(self, problem: Problem, cuts: Cuts) -> None:
         self.cuts, self._loaded, self._count = cuts, 0, len(problem.cost)
+        self._companions = companions(problem, cuts.fixed)
         self._highs = solver()
         nothing = np.zeros(self._count)
         load(
@@ -82,8 +103,8 @@ class Master:
     def whole(
         self, *, gap: float, seconds: float, start: np.ndarray | None
     ) -> tuple[np.ndarray | None, float]:
-        """Return the cells of the cheapest cover within ``gap`` (none if none is found in time) and a proven
-        bound of the cost. ``start`` is a cover that is known."""
+        """Return the cells of the cheapest cover within ``gap`` (none if none is found in time) that leaves no
+        cell alone in a sum, and a proven bound of the cost. ``start`` is a cover that is known."""
         import highspy
 
         share, cost = self.relaxed()
@@ -92,6 +113,11 @@ class Master:
         highs = solver(mip_rel_gap=gap, time_limit=seconds, mip_pool_soft_limit=1000, mip_lp_age_limit=5)
         highs.passModel(self._highs.getLp())
         index = np.arange(self._count, dtype=np.int32)
+        rows = self._companions
+        if rows.shape[0]:
+            nothing, infinite = np.zeros(rows.shape[0]), np.full(rows.shape[0], np.inf)
+            starts, columns = rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32)
+            highs.addRows(rows.shape[0], nothing, infinite, rows.nnz, starts, columns, rows.data)
         highs.changeColsIntegrality(self._count, index, np.full(self._count, highspy.HighsVarType.kInteger))
         if start is not None:
             highs.setSolution(self._count, index, np.where(self.cuts.fixed, 0.0, start.astype(float)))

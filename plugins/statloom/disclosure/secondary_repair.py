@@ -77,6 +77,18 @@ def mend(problem: Problem, pattern: np.ndarray, repair: Repair | None = None) ->
     return thin(problem, mended, near(problem, mended, mended & ~pattern))
 
 
+def accompanied(problem: Problem, pattern: np.ndarray) -> np.ndarray:
+    """Return ``pattern`` without the secondary cells that are alone in a sum, one after the other: these are
+    known to anyone and protect nothing."""
+    present = abs(problem.equations)
+    while True:
+        alone = (present @ pattern.astype(float) == 1).astype(float)
+        needless = pattern & ~problem.given & (present.T @ alone > 0)
+        if not needless.any():
+            return pattern
+        pattern = pattern & ~needless
+
+
 def near(problem: Problem, pattern: np.ndarray, added: np.ndarray) -> np.ndarray:
     """Return the secondary cells of ``pattern`` that share a sum with ``added`` ones: these may have become
     needless."""
