@@ -221,7 +221,8 @@ def _goal_title(goal: str, named: Goal | None) -> Text:
 
 def _dataset(about: About, table: Table, licences: Iterable[str]) -> dict:
     dataset = table.dataset
-    licence = _licence(dataset.licences if dataset else licences)
+    own = [table.source.licence] if table.source else licences
+    licence = _licence(dataset.licences if dataset else own)
     described = _common(about, f"data/{table.name}") | {
         "@type": "dcat:Dataset",
         "dct:identifier": table.name,
@@ -235,6 +236,16 @@ def _dataset(about: About, table: Table, licences: Iterable[str]) -> dict:
         "dcat:theme": _theme(dataset.goal if dataset else None),
         "dcat:keyword": _keywords(dataset) if dataset else [{"@value": "statistics", "@language": "en"}],
     }
+    if table.source:
+        described |= {
+            "dct:creator": [{"@type": "foaf:Agent", "foaf:name": table.source.custodian}],
+            "dct:provenance": [_provenance(table.source)],
+            "dcat:landingPage": {
+                "@id": about.address(f"microdata/{table.source.source_id}/index.html"),
+                "@type": "foaf:Document",
+            },
+            "dcat:keyword": _texts(Text("microdata", "एकाइ अभिलेख")),
+        }
     if dataset:
         described |= {
             "dcat:inSeries": {"@id": about.address(f"goal/{dataset.goal}")} if dataset.goal else None,

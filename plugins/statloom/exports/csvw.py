@@ -74,6 +74,8 @@ def _table(table: Table, urls: dict[str, str]) -> dict:
         pages = [address(name) for name in table.dataset.licences]
         described["dc:license"] = [{"@id": page} for page in pages if page] or list(table.dataset.licences)
         described["dc:identifier"] = table.dataset.code
+    elif table.source:
+        described["dc:license"] = [{"@id": address(table.source.licence) or table.source.licence}]
     return described
 
 

@@ -128,6 +128,8 @@ def _other(table: Table | None, file: File) -> dict:
 
 
 def _rights(table: Table | None) -> dict:
+    if table is not None and table.source:
+        return {"licenses": _licences([table.source]), "sources": _sources([table.source])}
     if table is None or table.dataset is None:
         return {}
     return {

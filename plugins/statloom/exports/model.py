@@ -230,6 +230,7 @@ class Table:
     parquet: File | None = None
     title_ne: str | None = None
     others: tuple[File, ...] = ()  # the same figures in other formats
+    source: Source | None = None  # of unit records, whose licence is their own
 
     @property
     def titles(self) -> Text:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from statloom.exports import page_content, page_drawing
+from statloom.exports import microdata_page, page_content, page_drawing
 from statloom.exports.figures import Figures
 from statloom.exports.model import LANGUAGES, About, File, Table, Text
 from statloom.exports.shapes import Shapes
@@ -121,6 +121,7 @@ def _whole(folder: Path) -> list[tuple[str, Text]]:
         (f"geo/{path.name}", numbered(WORDS["format_geojson"], path.stem))
         for path in sorted((folder / "geo").glob("*.geojson"))
     ]
+    found += microdata_page.pages(folder)
     return [*found, ("SHA256SUMS", WORDS["format_checksums"])]
 
 

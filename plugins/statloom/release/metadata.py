@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from statloom.exports.model import Category, CodeList, Goal, Indicator, Metadata, Target, Text
 from statloom.publication import shapes
 from statloom.publication.sql import run
+from statloom.release import public_use
 
 # Seeds and the columns read of them, in the order of their rows' keys; a column that a seed lacks is empty.
 _SEEDS = {
@@ -36,8 +37,8 @@ _WORDS = ("column", "concept")
 def read(connection: Connection) -> dict:
     """Return the seeds of the framework and the descriptions of the marts' columns, ready for JSON.
 
-    Keys: the seeds' names (lists of rows), and ``descriptions`` (column → text). A seed that is missing is
-    empty.
+    Keys: the seeds' names (lists of rows), ``descriptions`` (column → text) and ``public_use`` (the
+    public-use files to be made). A seed that is missing is empty.
     """
     there = shapes.read(connection, "reference")
     found = {name: _rows(connection, name, columns, there) for name, columns in _SEEDS.items()}
@@ -45,7 +46,7 @@ def read(connection: Connection) -> dict:
     described = {}
     for mart in ("place", "indicator", "source", "observation"):  # what observation says comes first
         described |= marts[mart].column_comments if mart in marts else {}
-    return found | {"descriptions": described}
+    return found | {"descriptions": described, "public_use": public_use.declared(connection)}
 
 
 def _rows(connection: Connection, seed: str, columns: tuple[str, ...], there: dict) -> list[list]:

@@ -16,7 +16,7 @@ from statloom.exports.figures import Kept
 from statloom.exports.model import About, Metadata, Source
 from statloom.publication.lock import alone
 from statloom.publication.sql import literal, names, run
-from statloom.release import calendar, changes, folder, metadata, portals, standing, tables
+from statloom.release import calendar, changes, folder, metadata, portals, public_use, standing, tables
 from statloom.release.about import texts
 from statloom.release.columns import CELL, DATASET, prepare_schema
 
@@ -121,7 +121,8 @@ def _prepared(connection: Connection, run_id: str | None) -> tuple[int, str, dic
         raise StatloomError("no release is prepared; prepare one first")
     failed = connection.execute(
         text(
-            "select not passed from quality.gate_run where gate = 'release' and run_id = :run_id "
+            "select not passed from quality.gate_run where gate = 'release' and subject = 'release' "
+            "and run_id = :run_id "
             "order by gate_run_id desc limit 1"
         ),
         {"run_id": run_id},
@@ -195,8 +196,11 @@ def _files(connection: Connection, open_data: Path, about: About, sources: dict[
     """Write all files of the release and return the checksum of its list of checksums."""
     here = folder.start(open_data, about.release_id)
     kept = Kept()
+    # First: what it stops for has cost little then.
+    records = public_use.write(connection, here, about)
     made, whole = tables.write(connection, here, about, sources, kept)
     portal = portals.write(here, about, made, kept)
+    made = [*made, *records]
     whole = [*whole, *portal.files]
     data_package.write(here, about, made, whole)
     csvw.write(here, about, made)
