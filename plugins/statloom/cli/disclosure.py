@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Audit the folder; return 0 when every left-out cell is safe, else 1."""
-    from statloom.disclosure.audit import audit
+    from statloom.disclosure.audit import audit, sentence
 
     result = audit(arguments.folder, exact=arguments.intervals)
     leaks = result.leaks
@@ -40,7 +40,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 {
                     "passed": result.passed,
                     "published": result.published,
-                    "left_out": len(result.cells),
+                    "left_out": result.left_out,
                     "revised": result.revised,
                     "verdicts": result.cells["verdict"].value_counts().to_dict(),
                     "cells": json.loads(shown.to_json(orient="records")),
@@ -51,25 +51,13 @@ def execute(arguments: argparse.Namespace) -> int:
         )
         return 0 if result.passed else 1
     for leak in leaks.head(SHOWN).to_dict("records"):
-        print(_sentence(leak))
+        print(sentence(leak))
     if len(leaks) > SHOWN:
         print(f"and {len(leaks) - SHOWN} more")
     verdicts = ", ".join(f"{count} {name}" for name, count in leaks["verdict"].value_counts().items())
     print(
-        f"{arguments.folder}: {result.published} published cells, {len(result.cells)} left out: "
+        f"{arguments.folder}: {result.published} published cells, {result.left_out} left out: "
         f"{verdicts or 'none can be recovered and none is known to be small'}"
         + (f" ({result.revised} revised between releases)" if result.revised else "")
     )
     return 0 if result.passed else 1
-
-
-def _sentence(leak: dict) -> str:
-    names = [name for name in leak if name not in ("group", "file", "line", "verdict", "lower", "upper")]
-    cell = ", ".join([leak["group"].replace("|", " ").strip(), *(f"{name} {leak[name]}" for name in names)])
-    said = {
-        "exact": f"is exactly {leak['lower']:g}",
-        "within threshold": f"lies between {leak['lower']:g} and {leak['upper']:g}",
-        "narrow": f"lies between {leak['lower']:g} and {leak['upper']:g}",
-        "contradiction": "stands in sums that the published figures contradict",
-    }[leak["verdict"]]
-    return f"{leak['file']}, row {leak['line']}: {cell} {said}"

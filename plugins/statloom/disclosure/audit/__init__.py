@@ -11,23 +11,29 @@ import numpy as np
 import pandas as pd
 
 from statloom.disclosure.audit import description as descriptions
-from statloom.disclosure.audit.intervals import CONTRADICTION, SAFE, judge
+from statloom.disclosure.audit.intervals import CONTRADICTION, EXACT, SAFE, judge
+from statloom.disclosure.audit.listing import CELL
 from statloom.disclosure.audit.propagate import tighten
+from statloom.disclosure.audit.reconcile import contradictory, given_up
 from statloom.disclosure.audit.system import Builder, System
 
-__all__ = ["Audit", "audit", "examine"]
+__all__ = ["Audit", "audit", "examine", "nothing", "sentence"]
 
 
 @dataclass(frozen=True)
 class Audit:
-    """``cells``: one row per left-out cell with ``group``, the dimensions, ``file``, ``line``, ``verdict``
-    (safe, exact, within threshold, narrow, contradiction), ``lower`` and ``upper``. ``published``: cells
-    with a figure. ``revised``: cells that are another unknown in each release, because their figures differ
-    or because together with others they would contradict the figures published."""
+    """``cells``: one row per left-out figure with ``group``, the dimensions, ``file``, ``line``, ``verdict``
+    (safe, exact, within threshold, narrow, shown, contradiction), ``lower`` and ``upper``. ``published``:
+    rows with a figure, ``left_out``: rows without, of all files that differ. ``revised``: cells that are
+    another unknown in some releases. ``given_up``: sums and ties that were not believed in the end, because
+    the figures published contradict them.
+    """
 
     cells: pd.DataFrame
     published: int
+    left_out: int
     revised: int
+    given_up: int
 
     @property
     def leaks(self) -> pd.DataFrame:
@@ -40,41 +46,41 @@ class Audit:
         return bool((self.cells["verdict"] == SAFE).all())
 
 
-def audit(folder: Path, *, exact: bool = False) -> Audit:
-    """Judge every left-out cell of the files in ``folder``, as its ``disclosure.yml`` describes them.
+def audit(folder: Path, *, exact: bool = False, description: dict | None = None) -> Audit:
+    """Judge every left-out cell of the files in ``folder``, as its ``disclosure.yml``, or ``description``,
+    describes them.
 
     With ``exact`` both ends of every interval are solved for. Raises ``DescriptionError`` when the
     description or a file cannot be read.
     """
     folder = Path(folder)
-    description = descriptions.read(folder)
+    if description is None:
+        description = descriptions.read(folder)
+    else:
+        description = descriptions.filled(description, str(folder / descriptions.NAME))
     builder = Builder(folder, description)
-    apart: set[tuple] = set()
-    while True:
-        system = builder.build(frozenset(apart))
-        verdict, lower, upper = examine(system, description, exact=exact)
-        contradictory = (
-            system.left_out & (verdict == CONTRADICTION) & (system.cells["version"] == -1).to_numpy()
-        )
-        keys = set(system.cells.loc[contradictory, builder.keys].itertuples(index=False, name=None))
-        if not keys or len(description["releases"]) == 1:
-            break
-        apart |= keys
-    cells = system.cells.loc[system.left_out, [*builder.keys, "file", "line"]].copy()
-    cells["verdict"], cells["lower"], cells["upper"] = (
-        part[system.left_out] for part in (verdict, lower, upper)
-    )
-    published = int((~system.left_out & (system.cells["file"] != "")).sum())
-    revised = system.cells.loc[system.cells["version"] >= 0, builder.keys].drop_duplicates()
-    return Audit(cells.reset_index(drop=True), published, len(revised))
+    system = builder.build(np.zeros(0, dtype=np.uint64))
+    found = examine(system, exact=exact)
+    refused = 0
+    if (found[0][system.asked] == CONTRADICTION).any():
+        if len(description["releases"]) > 1:
+            system = builder.build(np.unique(system.key[contradictory(system)]))
+        lost = given_up(system)
+        refused = int(lost.sum())
+        if refused or len(description["releases"]) > 1:
+            system = system.without(lost)
+            found = examine(system, exact=exact)
+    cells = _cells(builder, system, *found)
+    told = builder.told
+    cells = pd.concat([cells, told[cells.columns]], ignore_index=True) if len(told) else cells
+    return Audit(cells, builder.published, builder.left_out, system.revised, refused)
 
 
-def examine(system: System, description: dict, *, exact: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def examine(system: System, *, exact: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return verdict, lower and upper end for every unknown of ``system`` (only the left-out ones are
     judged)."""
-    integers = np.full(len(system.lower), bool(description["integers"]))
     lower, upper = tighten(
-        system.rows, system.low, system.high, system.lower, system.upper, integers=integers
+        system.rows, system.low, system.high, system.lower, system.upper, integers=system.integers
     )
     return judge(
         system.rows,
@@ -82,9 +88,55 @@ def examine(system: System, description: dict, *, exact: bool) -> tuple[np.ndarr
         system.high,
         lower,
         upper,
-        system.left_out,
-        threshold=description["threshold"],
-        width=description["minimum_width"],
-        integers=integers,
+        system.asked,
+        threshold=system.threshold,
+        width=system.width,
+        integers=system.integers,
         exact=exact,
     )
+
+
+def _cells(builder: Builder, system: System, verdict, lower, upper) -> pd.DataFrame:
+    """Return one row per left-out figure, named by its newest row.
+
+    Of a share that is left out, a part that is known is no leak unless it is small, or all parts are: that
+    nobody is in a group may be published.
+    """
+    gaps = system.gaps
+    found = verdict[gaps["unknown"]]
+    low, high = lower[gaps["unknown"]], upper[gaps["unknown"]]
+    part = (gaps["role"] != CELL).to_numpy()
+    if part.any():
+        known = pd.Series(found == EXACT)
+        all_known = known.groupby([gaps["release"], gaps["row"]]).transform("all").to_numpy()
+        small = (high > 0) & (high <= system.threshold[gaps["unknown"]])
+        nobody = gaps["group rule"].to_numpy() & (high <= 0)
+        found = np.where(part & (found == EXACT) & ~(all_known | small | nobody), SAFE, found)
+    gaps = gaps.assign(verdict=found, lower=low, upper=high, bad=found != SAFE)
+    # One row for each unknown and part; the row that tells most, in the newest release.
+    gaps = gaps.sort_values(["bad", "release", "row"], kind="stable").drop_duplicates("unknown", keep="last")
+    gaps = gaps.sort_values("at")
+    cells = builder.describe(gaps["at"].to_numpy())
+    return cells.assign(**{name: gaps[name].to_numpy() for name in ("verdict", "lower", "upper")})
+
+
+def nothing() -> Audit:
+    """Return the result where nothing is left out and no rule is declared."""
+    return Audit(pd.DataFrame(columns=["group", "file", "line", "verdict", "lower", "upper"]), 0, 0, 0, 0)
+
+
+def sentence(leak: dict) -> str:
+    """Return what a row of ``Audit.leaks`` says, for a person: file, row, cell and interval."""
+    names = [name for name in leak if name not in ("group", "file", "line", "verdict", "lower", "upper")]
+    shown = [name for name in names if leak[name] != "_T" or len(names) < 4]
+    cell = ", ".join([leak["group"].replace("|", " ").strip(), *(f"{name} {leak[name]}" for name in shown)])
+    between = f"lies between {leak['lower']:g} and {leak['upper']:g}"
+    said = {
+        "exact": f"is exactly {leak['lower']:g}",
+        "within threshold": between,
+        "narrow": between,
+        "shown": "is shown, although a rule keeps it back"
+        + (f": {leak['lower']:g}" if leak["lower"] == leak["lower"] else ""),
+        "contradiction": "stands in sums that the published figures contradict",
+    }[leak["verdict"]]
+    return f"{leak['file']}, row {leak['line']}: {cell} {said}"

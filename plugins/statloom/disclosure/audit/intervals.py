@@ -6,15 +6,41 @@ be above. One programme looks for a set of figures that does so for as many cell
 none is found get programmes of their own.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-SAFE, EXACT, WITHIN, NARROW, CONTRADICTION = "safe", "exact", "within threshold", "narrow", "contradiction"
+SAFE, EXACT, WITHIN, NARROW = "safe", "exact", "within threshold", "narrow"
+SHOWN, CONTRADICTION = "shown", "contradiction"
+AT_ONCE = 20_000
 
 
 class Contradiction(Exception):
     """No figures satisfy all the published ones."""
+
+
+def components(rows: sparse.csr_array, open_: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the unknowns and the rows of each part in which ``open_`` unknowns hang together."""
+    columns = np.flatnonzero(open_)
+    count = len(columns)
+    if not count:
+        return
+    inner = sparse.csr_array(rows[:, columns])
+    used = np.flatnonzero(np.diff(inner.indptr))
+    inner = sparse.csr_array(inner[used])
+    joined = sparse.block_array([[sparse.csr_array((count, count)), inner.T], [inner, None]])
+    number, part = connected_components(joined, directed=False)
+    cells = np.argsort(part[:count], kind="stable")
+    lines = np.argsort(part[count:], kind="stable")
+    starts = np.searchsorted(part[:count][cells], np.arange(number + 1))
+    begins = np.searchsorted(part[count:][lines], np.arange(number + 1))
+    for which in range(number):
+        yield (
+            columns[cells[starts[which] : starts[which + 1]]],
+            used[lines[begins[which] : begins[which + 1]]],
+        )
 
 
 def judge(
@@ -25,62 +51,105 @@ def judge(
     upper: np.ndarray,
     asked: np.ndarray,
     *,
-    threshold: float,
-    width: float,
+    threshold: np.ndarray,
+    width: np.ndarray,
     integers: np.ndarray,
     exact: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return verdicts, and lower and upper ends, over the unknowns; only the ``asked`` ones are meant.
 
-    ``lower`` and ``upper`` are bounds that hold. With ``exact`` every asked interval is solved for, else the
+    ``lower`` and ``upper`` are bounds that hold; ``threshold`` and ``width`` what each cell must be possible
+    above, and how wide its interval must be. With ``exact`` every asked interval is solved for, else the
     ends returned are those bounds wherever a certificate did not need better ones.
     """
     verdict = np.full(len(lower), SAFE, dtype=object)
     ends = lower.copy(), upper.copy()
     open_ = upper > lower + 1e-9
-    settled = asked & ~open_
-    verdict[settled] = EXACT
+    verdict[asked & ~open_] = EXACT
     impossible = lower > upper + 1e-6
-    columns = np.flatnonzero(open_)
-    known = np.where(open_, 0.0, lower)
-    shift = rows @ known
-    inner = sparse.csr_array(rows[:, columns])
-    used = np.diff(inner.indptr) > 0
-    off = ~used & ((shift < low - 1e-6) | (shift > high + 1e-6))
+    total = rows @ np.where(open_, 0.0, lower)
+    reach = abs(rows)
+    off = (reach @ open_.astype(float) == 0) & ((total < low - 1e-6) | (total > high + 1e-6))
+    off |= reach @ impossible.astype(float) > 0
     if off.any():
         touched = np.unique(sparse.csr_array(rows[np.flatnonzero(off)]).indices)
         verdict[touched[asked[touched]]] = CONTRADICTION
     verdict[impossible & asked] = CONTRADICTION
-    inner, low, high = (
-        sparse.csr_array(inner[np.flatnonzero(used)]),
-        (low - shift)[used],
-        (high - shift)[used],
-    )
-    count = len(columns)
-    joined = sparse.block_array([[sparse.csr_array((count, count)), inner.T], [inner, None]])
-    part = connected_components(joined, directed=False)[1] if count else np.zeros(0, dtype=int)
-    part_of_row = part[count:]
-    order = np.argsort(part[:count], kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(part[:count][order])) + 1) if count else []
-    rows_order = np.argsort(part_of_row, kind="stable")
-    starts = np.searchsorted(part_of_row[rows_order], np.arange((part.max() + 2) if count else 1))
-    for group in groups:
-        cells = columns[group]
-        if not asked[cells].any():
+    above, wide = demanded(threshold, width, integers)
+    alone = open_ & (np.bincount(rows.indices, minlength=len(lower)) == 0)
+    verdict[alone & asked] = _of_ends(lower, upper, above, width)[alone & asked]
+    parts = [part for part in components(rows, open_ & ~alone) if asked[part[0]].any()]
+    everything = (rows, low - total, high - total, lower, upper)
+    certain = np.zeros(len(lower), dtype=bool)
+    if not exact:
+        for batch in _batches(parts):
+            _certify(everything, batch, asked, above, wide, integers, certain, verdict)
+    for cells, lines in parts:
+        open_here = asked[cells] & ~certain[cells] & (verdict[cells] != CONTRADICTION)
+        if not open_here.any():
             continue
-        number = part[group[0]]
-        lines = rows_order[starts[number] : starts[number + 1]]
-        piece = sparse.csr_array(inner[lines][:, group])
-        component = Component(piece, low[lines], high[lines], lower[cells], upper[cells])
+        component = Component(*_piece(everything, cells, lines))
         try:
-            found, least, most = component.judge(
-                asked[cells], threshold=threshold, width=width, integers=integers[cells], exact=exact
-            )
+            least, most = component.solved(open_here, integers[cells])
         except Contradiction:
             verdict[cells[asked[cells]]] = CONTRADICTION
             continue
-        verdict[cells], ends[0][cells], ends[1][cells] = found, least, most
+        mine = cells[open_here]
+        ends[0][mine], ends[1][mine] = least[open_here], most[open_here]
+        verdict[mine] = _of_ends(*(part[mine] for part in (*ends, above, width)))
     return verdict, *ends
+
+
+def _piece(everything, cells: np.ndarray, lines: np.ndarray):
+    rows, low, high, lower, upper = everything
+    return sparse.csr_array(rows[lines][:, cells]), low[lines], high[lines], lower[cells], upper[cells]
+
+
+def _batches(parts: list) -> Iterator[list]:
+    """Yield the parts in groups that are looked at together: most are small."""
+    batch, size = [], 0
+    for part in parts:
+        batch.append(part)
+        size += len(part[0])
+        if size > AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _certify(everything, batch, asked, above, wide, integers, certain, verdict) -> None:
+    """Set ``certain`` for the unknowns of parts that sets of figures prove to be safe; where no figures
+    satisfy a part, set its verdict."""
+    cells = np.concatenate([cells for cells, _ in batch])
+    lines = np.concatenate([lines for _, lines in batch])
+    component = Component(*_piece(everything, cells, lines))
+    try:
+        certain[cells] = component.certain(asked[cells], above[cells], wide[cells], integers[cells])
+    except Contradiction:
+        if len(batch) == 1:
+            verdict[cells[asked[cells]]] = CONTRADICTION
+            return
+        half = len(batch) // 2
+        for part in (batch[:half], batch[half:]):
+            _certify(everything, part, asked, above, wide, integers, certain, verdict)
+
+
+def demanded(threshold: np.ndarray, width: np.ndarray, integers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each cell must be possible at, and how far apart two of its values must be."""
+    above = np.where(integers, np.floor(threshold) + 1.0, threshold * (1 + 1e-6) + 1e-9)
+    return np.where(threshold > 0, above, -np.inf), np.maximum(np.where(integers, 1.0, 1e-6), width)
+
+
+def _of_ends(lower, upper, above, width) -> np.ndarray:
+    """Return the verdicts of intervals."""
+    verdict = np.full(len(lower), SAFE, dtype=object)
+    with np.errstate(invalid="ignore"):
+        wide = upper - lower
+    verdict[wide < width - 1e-9] = NARROW
+    verdict[upper < above - 1e-6] = WITHIN
+    verdict[wide < 1e-6 * np.maximum(1.0, np.abs(lower))] = EXACT
+    return verdict
 
 
 class Component:
@@ -93,37 +162,18 @@ class Component:
         self.most = np.full(len(lower), -np.inf)
         self._single = None
 
-    def judge(self, asked, *, threshold, width, integers, exact):
-        """Return verdicts and ends of the unknowns of this component."""
-        verdict = np.full(len(self.lower), SAFE, dtype=object)
+    def certain(self, asked, above, wide, integers) -> np.ndarray:
+        """Return which unknowns have two values far enough apart, and one high enough."""
+        self._together(asked, above, wide, integers)
+        return self._wide(wide, integers) & (self.most >= above - 1e-6)
+
+    def solved(self, asked, integers) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ends of the intervals of the ``asked`` unknowns."""
         lower, upper = self.lower.copy(), self.upper.copy()
-        wide = np.where(integers, 1.0, max(width, 1e-6))
-        wide = np.maximum(wide, width)
-        above = (
-            np.where(integers, np.floor(threshold) + 1.0, threshold * (1 + 1e-6) + 1e-9)
-            if threshold > 0
-            else 0.0
-        )
-        above = np.broadcast_to(above, len(lower))
-        if len(lower) == 1 and not self.rows.shape[0]:
-            self.least, self.most = lower.copy(), np.where(np.isfinite(upper), upper, 1e300)
-        elif not exact:
-            self._together(asked, above, wide, integers)
         for cell in np.flatnonzero(asked):
-            done = self._wide(wide, integers)[cell] and self.most[cell] >= above[cell] - 1e-6
-            if done and not exact:
-                continue
-            if len(lower) > 1 or self.rows.shape[0]:
-                lower[cell], upper[cell] = self._ends(cell)
-            if integers[cell]:
-                lower[cell], upper[cell] = np.ceil(lower[cell] - 1e-5), np.floor(upper[cell] + 1e-5)
-            if upper[cell] - lower[cell] < 1e-6 * max(1.0, abs(lower[cell])):
-                verdict[cell] = EXACT
-            elif upper[cell] < above[cell] - 1e-6:
-                verdict[cell] = WITHIN
-            elif upper[cell] - lower[cell] < width - 1e-9:
-                verdict[cell] = NARROW
-        return verdict, lower, upper
+            lower[cell], upper[cell] = self._ends(cell)
+        lower = np.where(integers, np.ceil(lower - 1e-5), lower) + 0.0
+        return lower, np.where(integers, np.floor(upper + 1e-5), upper) + 0.0
 
     def _wide(self, wide, integers) -> np.ndarray:
         """Say which unknowns have two values far enough apart among the figures found."""
@@ -157,8 +207,6 @@ class Component:
         below as long as that helps many."""
         if not len(todo):
             return
-        import highspy
-
         count, many = len(self.lower), len(todo)
         pick = sparse.csr_array((np.full(many, sign), (np.arange(many), todo)), shape=(many, count))
         rows = sparse.csr_array(
@@ -166,7 +214,7 @@ class Component:
             if self.rows.shape[0]
             else sparse.hstack([pick, -sparse.eye_array(many)])
         )
-        highs = _highs(
+        highs = model_of(
             rows,
             np.concatenate([self.low, target[todo]]),
             np.concatenate([self.high, np.full(many, np.inf)]),
@@ -177,7 +225,7 @@ class Component:
         active = np.ones(many, dtype=bool)
         while active.any():
             highs.changeColsCost(many, index, active.astype(float))
-            self._note(_solve(highs, highspy)[:count])
+            self._note(solve(highs)[:count])
             still = active & ~done()[todo]
             gained = active.sum() - still.sum()
             if gained < max(3, 0.02 * many):
@@ -186,16 +234,14 @@ class Component:
 
     def _ends(self, cell: int) -> tuple[float, float]:
         """Return the smallest and the largest value of one unknown."""
-        import highspy
-
         if self._single is None:
-            self._single = _highs(self.rows, self.low, self.high, self.lower, self.upper)
+            self._single = model_of(self.rows, self.low, self.high, self.lower, self.upper)
             self._single.setOptionValue("presolve", "off")
             self._single.setOptionValue("simplex_strategy", 4)
         ends = []
         for cost in (-1.0, 1.0):
             self._single.changeColCost(int(cell), cost)
-            values = _solve(self._single, highspy)
+            values = solve(self._single)
             if values is None:
                 ends.append(np.inf if cost > 0 else -np.inf)
             else:
@@ -205,7 +251,7 @@ class Component:
         return ends[0], ends[1]
 
 
-def _highs(rows, low, high, lower, upper):
+def model_of(rows, low, high, lower, upper):
     """Return HiGHS with the unknowns and what they satisfy; objectives are maximised."""
     import highspy
 
@@ -225,9 +271,11 @@ def _highs(rows, low, high, lower, upper):
     return highs
 
 
-def _solve(highs, highspy) -> np.ndarray | None:
+def solve(highs) -> np.ndarray | None:
     """Return a solution; none if the objective has no limit. Raises ``Contradiction`` if there is no
     solution."""
+    import highspy
+
     status = highspy.HighsModelStatus
     for attempt in range(2):
         highs.run()

@@ -20,28 +20,36 @@ def tighten(
     contradict each other.
     """
     lower, upper = lower.astype(float).copy(), upper.astype(float).copy()
-    entries = sparse.coo_array(rows)
-    entries.eliminate_zeros()
-    row, column, factor = entries.row, entries.col, entries.data
+    entries = sparse.csr_array(rows)
+    open_ = upper > lower
+    total = entries @ np.where(open_, 0.0, lower)
+    low, high = low - total, high - total
+    columns = np.flatnonzero(open_)
+    inner = sparse.coo_array(entries[:, columns])
+    column, all_rows = columns[inner.col], inner.row
+    factor = inner.data
     positive = factor > 0
-    count = rows.shape[0]
+    at = np.arange(len(factor))
     for _ in range(rounds):
-        most = factor * np.where(positive, upper[column], lower[column])
-        least = factor * np.where(positive, lower[column], upper[column])
-        ceiling = _without(row, least, count, -np.inf)
-        floor = _without(row, most, count, np.inf)
+        row, of, by, up = all_rows[at], column[at], factor[at], positive[at]
+        most = by * np.where(up, upper[of], lower[of])
+        least = by * np.where(up, lower[of], upper[of])
         # factor * x <= high - least of the others, factor * x >= low - most of the others
-        above = (high[row] - ceiling) / factor
-        below = (low[row] - floor) / factor
+        above = (high[row] - _without(row, least, len(low), -np.inf)) / by
+        below = (low[row] - _without(row, most, len(low), np.inf)) / by
         new_upper, new_lower = upper.copy(), lower.copy()
-        np.minimum.at(new_upper, column, np.where(positive, above, below))
-        np.maximum.at(new_lower, column, np.where(positive, below, above))
+        np.minimum.at(new_upper, of, np.where(up, above, below))
+        np.maximum.at(new_lower, of, np.where(up, below, above))
         new_upper[integers] = np.floor(new_upper[integers] + 1e-6)
         new_lower[integers] = np.ceil(new_lower[integers] - 1e-6)
         moved = (new_upper < upper - 1e-7) | (new_lower > lower + 1e-7)
-        upper, lower = new_upper, new_lower
+        upper, lower = np.where(moved, new_upper, upper), np.where(moved, new_lower, lower)
         if not moved.any() or (lower > upper + 1e-6).any():
             break
+        # Only sums with a cell that has moved can tell more.
+        touched = np.zeros(len(low), dtype=bool)
+        touched[all_rows[moved[column]]] = True
+        at = np.flatnonzero(touched[all_rows])
     return lower, upper
 
 

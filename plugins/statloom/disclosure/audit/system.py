@@ -4,32 +4,50 @@ Everything here is made anew from the published files and their description; not
 that chose which cells to leave out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from statloom.disclosure.audit import read
+from statloom.disclosure.audit import links, read, sums, unknowns
+from statloom.disclosure.audit.listing import CELL, DENOMINATOR, NUMERATOR, REST, Book, File, Listing, keys
 
 
 @dataclass
 class System:
     """Unknowns ``lower <= x <= upper`` with ``low <= rows @ x <= high``.
 
-    ``cells`` has one row per unknown (what it is, and where it stands); ``left_out`` is true for those that
-    have a row without a figure, false for published ones (``lower`` = ``upper``, but for rounding) and for
-    those without any row.
+    Over the unknowns: ``integers``, ``threshold``, ``width``, ``asked`` (a left-out figure), ``key`` (of the
+    cell). Over the rows: ``soft``, what giving one up costs; infinite for what cannot be given up. ``gaps``:
+    one row per left-out figure, with ``unknown``, ``role``, ``row``, ``quantity``, ``file`` and ``line``.
     """
 
-    cells: pd.DataFrame
     lower: np.ndarray
     upper: np.ndarray
-    left_out: np.ndarray
+    integers: np.ndarray
+    threshold: np.ndarray
+    width: np.ndarray
+    asked: np.ndarray
+    key: np.ndarray
     rows: sparse.csr_array
     low: np.ndarray
     high: np.ndarray
+    soft: np.ndarray
+    gaps: pd.DataFrame
+    revised: int
+
+    def without(self, given_up: np.ndarray) -> "System":
+        """Return the system without some of its rows."""
+        kept = np.flatnonzero(~given_up)
+        return replace(
+            self,
+            rows=sparse.csr_array(self.rows[kept]),
+            low=self.low[kept],
+            high=self.high[kept],
+            soft=self.soft[kept],
+        )
 
 
 class Builder:
@@ -37,212 +55,307 @@ class Builder:
 
     def __init__(self, folder: Path, description: dict) -> None:
         self.folder, self.description = folder, description
-        self.dimensions = list(description["dimensions"])
-        self.keys = ["group", *self.dimensions]
-        self.listed = [self._listing(number, name) for number, name in enumerate(description["releases"])]
-        self.shares = [self._shares(number, name) for number, name in enumerate(description["releases"])]
+        self.listing = Listing(folder, description)
+        self.book: Book = self.listing.book
+        self.files: list[str] = []
+        self._collect()
 
-    def _listing(self, number: int, release: str) -> pd.DataFrame:
-        frames = []
-        for entry in self.description["tables"]:
-            rows = read.tables(self.folder, release, entry, self.description)
-            rows["group"] = entry["quantity"] + "|" + rows.pop("apart")
-            rows["half"] = entry.get("rounded_to", 0.0) / 2
-            frames.append(rows)
-        rows = pd.concat(frames, ignore_index=True)
-        rows["release"] = number
-        return rows
+    @property
+    def told(self) -> pd.DataFrame:
+        """What the files say outright although they should not: columns of ``Audit.cells``."""
+        found = [file.told.assign(file=file.path) for file in self._once() if len(file.told)]
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
-    def _shares(self, number: int, release: str) -> pd.DataFrame:
-        frames = []
-        for entry in self.description["shares"]:
-            rows = read.tables(self.folder, release, entry, self.description).dropna(subset=["figure"])
-            apart = rows.pop("apart")
-            half = entry["rounded_to"] / 2
-            rows["at_least"] = np.maximum(rows["figure"] - half, 0.0) / entry["per"]
-            rows["at_most"] = (rows["figure"] + half) / entry["per"]
-            for side in ("numerator", "denominator"):
-                rows[f"{side} group"] = entry[side]["quantity"] + "|" + apart
-                for name in self.dimensions:
-                    rows[f"{side} {name}"] = entry[side].get("fixed", {}).get(name, rows[name])
-            frames.append(rows)
-        rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-        return rows.assign(release=number)
+    @property
+    def published(self) -> int:
+        """Rows with a figure, of all files that differ."""
+        return sum(file.published for file in self._once())
 
-    def build(self, apart: set[tuple] = frozenset()) -> System:
-        """Return the system of all releases. A cell of ``apart`` (its key) is another unknown in each
-        release, as is one whose published figures differ; every other cell is one unknown."""
-        rows = pd.concat(self.listed, ignore_index=True)
-        key = rows.groupby(self.keys, sort=False, dropna=False).ngroup()
-        lowest = (rows["figure"] - rows["half"]).groupby(key).transform("max")
-        highest = (rows["figure"] + rows["half"]).groupby(key).transform("min")
-        revised = (lowest > highest + 1e-9).to_numpy(copy=True)
-        if apart:
-            revised |= pd.MultiIndex.from_frame(rows[self.keys]).isin(list(apart))
-        rows["version"] = np.where(revised, rows["release"], -1)
-        rows["unknown"] = rows.groupby([*self.keys, "version"], sort=False).ngroup()
-        least = 1.0 if self.description["zeros"] == "published" and self.description["integers"] else 0.0
-        rows["least"] = np.where(rows["figure"].isna(), least, np.maximum(rows["figure"] - rows["half"], 0.0))
-        rows["most"] = np.where(rows["figure"].isna(), np.inf, rows["figure"] + rows["half"])
-        rows["gap"] = rows["figure"].isna()
-        cells = rows.groupby("unknown", sort=True).agg(
-            **{name: (name, "first") for name in (*self.keys, "version", "file", "line")},
-            least=("least", "max"),
-            most=("most", "min"),
-            left_out=("gap", "any"),
+    @property
+    def left_out(self) -> int:
+        """Rows without one."""
+        return sum(file.left_out for file in self._once())
+
+    def _once(self) -> list[File]:
+        return list({id(f): f for files in self.listing.releases for f in files.values()}.values())
+
+    def _collect(self) -> None:
+        """Put the rows of all releases one after the other; what stands as before is there once."""
+        before: dict[int, frozenset[int]] = {}
+        parts: dict[str, list[np.ndarray]] = {}
+        blocks, self.ratios = [], []
+        for number, files in enumerate(self.listing.releases):
+            owners: dict[int, set[int]] = {}
+            for file in files.values():
+                for quantity in file.labels:
+                    owners.setdefault(quantity, set()).add(id(file))
+            same = {q for q, ids in owners.items() if before.get(q) == frozenset(ids)}
+            before |= {q: frozenset(ids) for q, ids in owners.items()}
+            for file in {id(f): f for f in files.values()}.values():
+                # What is linked by a row stands and falls together.
+                if file.labels and file.labels <= same:
+                    continue
+                place = len(self.files)
+                self.files.append(file)
+                blocks += [(number, place, block) for block in file.blocks]
+                if len(file.ratios):
+                    self.ratios.append((number, file.ratios))
+        for number, place, block in blocks:
+            count = len(block.quantity)
+            columns = {
+                "release": np.full(count, number),
+                "file": np.full(count, place),
+                "half": np.full(count, block.half),
+                **{
+                    name: getattr(block, name)
+                    for name in ("quantity", "figure", "gap", "asked", "revised", "line", "row")
+                },
+            }
+            for name, values in columns.items():
+                parts.setdefault(name, []).append(values)
+        self.rows = {name: np.concatenate(values) for name, values in parts.items()}
+        dimensions = len(self.book.dimensions)
+        self.codes = (
+            np.concatenate([b.codes for *_, b in blocks]) if blocks else np.zeros((0, dimensions), int)
         )
-        gaps = rows[rows["gap"]].drop_duplicates("unknown").set_index("unknown")
-        cells.loc[gaps.index, ["file", "line"]] = gaps[["file", "line"]]
-        return self._equations(cells, rows)
-
-    def _equations(self, cells: pd.DataFrame, rows: pd.DataFrame) -> System:
-        """Add the sums of every release, and the unknowns without a row that they need."""
-        entries, bounds, count = [], [], 0
-        for number, release in enumerate(self.description["releases"]):
-            # A cell that this release does not show is the same unknown as in the releases that do.
-            shared = cells["version"].isin([-1, number])
-            present = cells.loc[shared, self.keys].assign(unknown=np.flatnonzero(shared))
-            present["open"] = (cells["most"] > cells["least"])[shared]
-            present["here"] = present["unknown"].isin(rows.loc[rows["release"] == number, "unknown"])
-            lists = {name: self._sums(release, name) for name in self.dimensions}
-            done: set[tuple] = set()
-            for _ in range(6):
-                added = []
-                for name in self.dimensions:
-                    found, absent, present, done = self._of(name, lists[name], present, len(cells), done)
-                    if absent is not None:
-                        absent["version"] = -1
-                        absent["file"], absent["line"] = "", 0
-                        absent["least"] = 0.0
-                        absent["most"] = np.inf if self.description["absent"] == "unknown" else 0.0
-                        absent["left_out"] = False
-                        cells = pd.concat([cells, absent])
-                        added.append(absent)
-                    if found is not None:
-                        entries.append(
-                            (
-                                found["sum_id"].to_numpy() + count,
-                                found["unknown"].to_numpy(),
-                                found["sign"].to_numpy(),
-                            )
-                        )
-                        many = int(found["sum_id"].max()) + 1
-                        bounds.append((np.zeros(many), np.zeros(many)))
-                        count += many
-                if not added:
-                    break
-            shares = self.shares[number]
-            if len(shares):
-                found, low, high = self._share_rows(shares, present)
-                for rows_, columns, signs in found:
-                    entries.append((rows_ + count, columns, signs))
-                bounds.append((low, high))
-                count += len(low)
-        shape = (count, len(cells))
-        matrix = sparse.csr_array(shape)
-        if entries:
-            matrix = sparse.csr_array(
-                (
-                    np.concatenate([signs for *_, signs in entries]),
-                    (np.concatenate([r for r, *_ in entries]), np.concatenate([c for _, c, _ in entries])),
-                ),
-                shape=shape,
+        rows = self.rows
+        if self.description["same"] == "checked":
+            cell = keys(self.codes, np.zeros(len(self.codes), dtype=np.int64))
+            stands = links.same(
+                self.book, rows["quantity"], cell, rows["release"], rows["figure"], rows["gap"]
             )
-        low = np.concatenate([one for one, _ in bounds]) if bounds else np.zeros(0)
-        high = np.concatenate([one for _, one in bounds]) if bounds else np.zeros(0)
-        # Releases repeat each other's sums: rows with the same random fingerprint are the same.
-        mark = np.round(matrix @ np.random.default_rng(0).normal(size=shape[1]), 9)
-        _, once = np.unique(np.stack([mark, low, high]), axis=1, return_index=True)
-        matrix, low, high = sparse.csr_array(matrix[once]), low[once], high[once]
+        else:
+            stands = self._by_name()
+        rows["stands"] = stands[rows["quantity"]]
+        rows["key"] = keys(self.codes, rows["stands"])
+        self._of_quantities(stands)
+
+    def _by_name(self) -> np.ndarray:
+        """Without links, cells of one name are one quantity, whatever table they stand in."""
+        first: dict[tuple, int] = {}
+        return np.array(
+            [
+                first.setdefault((q.name, q.apart, q.role), number)
+                for number, q in enumerate(self.book.quantities)
+            ],
+            dtype=np.int64,
+        )
+
+    def _of_quantities(self, stands: np.ndarray) -> None:
+        """Set by quantity whether its figures are counts."""
+        rows, quantities = self.rows, self.book.quantities
+        broken = np.zeros(len(quantities), dtype=bool)
+        figure = rows["figure"]
+        fraction = np.isfinite(figure) & (np.abs(figure - np.round(figure)) > 1e-9)
+        broken[rows["stands"][fraction]] = True
+        self.integers = np.array(
+            [
+                not broken[stands[number]] if q.integers == "checked" else bool(q.integers)
+                for number, q in enumerate(quantities)
+            ],
+            dtype=bool,
+        )
+
+    def build(self, apart: np.ndarray) -> System:
+        """Return the system of all releases. A cell whose key is among ``apart`` is another unknown in each
+        release, tied to that of the release before by a row that may be given up."""
+        rows, quantities = self.rows, self.book.quantities
+        least = np.array([q.least if self.integers[n] else 0.0 for n, q in enumerate(quantities)])
+        found = unknowns.build(
+            rows["key"],
+            self.codes,
+            rows["stands"],
+            rows["release"],
+            rows["figure"],
+            rows["half"],
+            least[rows["quantity"]] if len(quantities) else np.zeros(0),
+            rows["revised"],
+            len(self.description["releases"]),
+            apart,
+        )
+        equations = sums.Equations()
+        for release in range(len(self.description["releases"])):
+            here = np.unique(rows["key"][rows["release"] == release])
+            if len(here):
+                sums.of_release(
+                    self.book, self.description, self._sums(release), found, release, here, equations
+                )
+        self._wholes(found, equations)
+        self._ties(found, apart, equations)
+        matrix, low, high, soft = self._matrix(found, equations)
+        count = len(found.cell)
+        gap = rows["gap"] & rows["asked"]
+        threshold, width = np.zeros(count), np.zeros(count)
+        of = found.of_row[gap]
+        np.maximum.at(threshold, of, np.array([q.threshold for q in quantities])[rows["quantity"][gap]])
+        np.maximum.at(width, of, np.array([q.width for q in quantities])[rows["quantity"][gap]])
+        integers = self.integers[found.quantity[found.cell]] if len(quantities) else np.zeros(0, bool)
+        asked = np.zeros(count, dtype=bool)
+        asked[of] = True
+        gaps = pd.DataFrame(
+            {
+                "unknown": of,
+                "at": np.flatnonzero(gap),
+                "role": np.array([q.role for q in quantities], dtype=np.int64)[rows["quantity"][gap]],
+                "group rule": np.array([q.group for q in quantities], dtype=bool)[rows["quantity"][gap]],
+                "release": rows["release"][gap],
+                "row": rows["row"][gap],
+            }
+        )
+        versions = np.bincount(found.cell, minlength=len(found.key))
         return System(
-            cells.reset_index(drop=True),
-            cells["least"].to_numpy(dtype=float),
-            cells["most"].to_numpy(dtype=float),
-            cells["left_out"].to_numpy(dtype=bool),
+            found.lower,
+            found.upper,
+            integers,
+            threshold,
+            width,
+            asked,
+            found.key[found.cell],
             matrix,
             low,
             high,
+            soft,
+            gaps,
+            int((versions > 1).sum()),
         )
 
-    def _sums(self, release: str, name: str) -> list[tuple[str, list[str]]]:
-        of = self.description["dimensions"][name]
-        return [pair for entry in of.get("sums", []) for pair in read.sums(self.folder, release, entry)]
+    def describe(self, at: np.ndarray) -> pd.DataFrame:
+        """Return ``group``, the dimensions, ``file`` and ``line`` of rows."""
+        rows = self.rows
+        labels = np.array([q.label for q in self.book.quantities], dtype=object)
+        paths = np.array([file.path for file in self.files], dtype=object)
+        columns = {"group": labels[rows["quantity"][at]]}
+        for number, name in enumerate(self.book.dimensions):
+            columns[name] = self.book.names(number)[self.codes[at, number]]
+        return pd.DataFrame(columns | {"file": paths[rows["file"][at]], "line": rows["line"][at]})
 
-    def _of(self, name: str, listed: list, present: pd.DataFrame, count: int, done: set):
-        """Return the entries of the sums of one dimension that hold an open cell, the cells without a row
-        that they need, and ``present`` with these."""
-        rest = [key for key in self.keys if key != name]
-        member = present[[*rest, name, "unknown", "open", "here"]]
-        total = self.description["dimensions"][name].get("total")
-        sums = pd.DataFrame(
-            [
-                (number, code, sign)
-                for number, (whole, parts) in enumerate(listed)
-                for code, sign in ((whole, 1.0), *((part, -1.0) for part in parts))
-            ],
-            columns=["sum", name, "sign"],
+    def _sums(self, release: int) -> dict[int, list[list[tuple[str, list[str]]]]]:
+        name = self.description["releases"][release]
+        return {
+            number: [
+                read.sums(self.folder, name, entry)
+                for entry in self.description["dimensions"][dimension].get("sums", [])
+            ]
+            for number, dimension in enumerate(self.book.dimensions)
+        }
+
+    def _wholes(self, found: unknowns.Unknowns, equations: sums.Equations) -> None:
+        """Add that numerator and rest are the denominator."""
+        rows = self.rows
+        role = np.array([q.role for q in self.book.quantities], dtype=np.int64)[rows["quantity"]]
+        for release in np.unique(rows["release"][role == REST]):
+            parts = {}
+            for part in (NUMERATOR, REST, DENOMINATOR):
+                chosen = np.flatnonzero((role == part) & (rows["release"] == release))
+                order = chosen[np.argsort(rows["row"][chosen], kind="stable")]
+                parts[part] = pd.Series(found.of_row[order], index=rows["row"][order])
+            whole = pd.concat(parts, axis=1, join="inner").to_numpy()
+            open_ = (found.upper > found.lower)[whole].any(axis=1)
+            whole = np.unique(whole[open_], axis=0)
+            many = len(whole)
+            equations.add(
+                np.repeat(np.arange(many), 3),
+                whole.ravel(),
+                np.tile([1.0, 1.0, -1.0], many),
+                many,
+                believed=False,
+            )
+
+    def _ties(self, found: unknowns.Unknowns, apart: np.ndarray, equations: sums.Equations) -> None:
+        """Tie the unknowns of a cell that is taken apart, but for those with figures that differ."""
+        chosen = np.flatnonzero(np.isin(found.key[found.cell], apart))
+        chosen = chosen[np.argsort(found.cell[chosen], kind="stable")]
+        one, other = chosen[:-1], chosen[1:]
+        open_ = found.upper > found.lower
+        tied = (found.cell[one] == found.cell[other]) & (open_[one] | open_[other])
+        one, other = one[tied], other[tied]
+        many = len(one)
+        equations.add(
+            np.tile(np.arange(many), 2),
+            np.concatenate([one, other]),
+            np.repeat([1.0, -1.0], many),
+            many,
+            believed=True,
         )
-        wanted = []
-        if listed:
-            touched = (
-                member[member["open"]].merge(sums[["sum", name]], on=name)[[*rest, "sum"]].drop_duplicates()
-            )
-            # A sum of which nothing else is there says nothing.
-            known = member.merge(sums[["sum", name]], on=name).groupby(["sum", *rest], sort=False).size()
-            touched = touched[known.reindex(pd.MultiIndex.from_frame(touched[["sum", *rest]])).to_numpy() > 1]
-            wanted.append(touched.merge(sums, on="sum"))
-        if total is not None:
-            codes = member.loc[member["here"], ["group", name]].drop_duplicates()
-            codes["sign"] = np.where(codes[name] == total, 1.0, -1.0)
-            both = codes.groupby("group")["sign"].agg(["min", "max"])
-            codes = codes[codes["group"].isin(both.index[(both["min"] < 0) & (both["max"] > 0)])]
-            touched = member.loc[member["open"] & member["here"], rest].drop_duplicates()
-            flat = touched.merge(codes, on="group")
-            wanted.append(flat.assign(sum=-1))
-        if not wanted:
-            return None, None, present, done
-        entries = pd.concat(wanted, ignore_index=True)
-        if entries.empty:
-            return None, None, present, done
-        tag = pd.MultiIndex.from_frame(entries[["sum", *rest]])
-        entries["sum_id"], uniques = pd.factorize(tag)
-        fresh = np.array([(name, *one) not in done for one in uniques])
-        done = done | {(name, *one) for one in uniques}
-        entries = entries[fresh[entries["sum_id"].to_numpy()]]
-        if entries.empty:
-            return None, None, present, done
-        entries["sum_id"], _ = pd.factorize(entries["sum_id"])
-        entries = entries.merge(member[[*rest, name, "unknown"]], on=[*rest, name], how="left")
-        absent = None
-        missing = entries["unknown"].isna()
-        if missing.any():
-            absent = entries.loc[missing, self.keys].drop_duplicates().reset_index(drop=True)
-            absent.index = np.arange(count, count + len(absent))
-            more = absent.assign(unknown=absent.index, open=True, here=True)
-            present = pd.concat([present, more], ignore_index=True)
-            entries = entries.drop(columns="unknown").merge(
-                present[[*self.keys, "unknown"]], on=self.keys, how="left"
-            )
-        entries["unknown"] = entries["unknown"].astype(int)
-        return entries, absent, present, done
+        self._tied = many
 
-    def _share_rows(self, shares: pd.DataFrame, present: pd.DataFrame):
-        """Return two rows a share: numerator - at_least * denominator >= 0, numerator - at_most *
-        denominator <= 0."""
-        known = present[[*self.keys, "unknown"]]
-        for side in ("numerator", "denominator"):
-            names = {f"{side} {key}": key for key in self.keys}
-            found = (
-                shares[list(names)].rename(columns=names).merge(known, on=self.keys, how="left")["unknown"]
-            )
-            shares = shares.assign(**{side: found.to_numpy()})
-        shares = shares.dropna(subset=["numerator", "denominator"])
-        many = len(shares)
-        numerator, denominator = shares["numerator"].astype(int), shares["denominator"].astype(int)
-        found = []
-        for offset, factor in ((0, shares["at_least"]), (many, shares["at_most"])):
-            number = np.arange(many) + offset
-            found.append((number, numerator.to_numpy(), np.ones(many)))
-            found.append((number, denominator.to_numpy(), -factor.to_numpy()))
+    def _matrix(self, found: unknowns.Unknowns, equations: sums.Equations):
+        """Return all rows with their limits, each once."""
+        entries = [np.concatenate(part) for part in (equations.number, equations.unknown, equations.sign)]
+        believed = np.concatenate(equations.believed)
+        soft = np.where(believed, 10.0, np.inf)
+        if self._tied:
+            soft[-self._tied :] = 1.0
+        low, high = np.zeros(equations.count), np.zeros(equations.count)
+        limits = self._limits(found)
+        if limits is not None:
+            number, unknown, sign, least, most = limits
+            entries = [
+                np.concatenate([entries[0], number + equations.count]),
+                np.concatenate([entries[1], unknown]),
+                np.concatenate([entries[2], sign]),
+            ]
+            low, high = np.concatenate([low, least]), np.concatenate([high, most])
+            soft = np.concatenate([soft, np.full(len(least), np.inf)])
+        shape = (len(low), len(found.cell))
+        matrix = sparse.csr_array((entries[2], (entries[0], entries[1])), shape=shape)
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        # Releases repeat each other's sums: rows with the same random fingerprint are the same.
+        mark = np.round(matrix @ np.random.default_rng(0).normal(size=shape[1]), 9)
+        order = np.lexsort([-soft, high, low, mark])
+        once = np.sort(
+            order[
+                np.concatenate(
+                    [
+                        np.ones(min(len(order), 1), bool),
+                        (np.diff(mark[order]) != 0)
+                        | (low[order][1:] != low[order][:-1])
+                        | (high[order][1:] != high[order][:-1]),
+                    ]
+                )
+            ]
+        )
+        return sparse.csr_array(matrix[once]), low[once], high[once], soft[once]
+
+    def _limits(self, found: unknowns.Unknowns):
+        """Return two rows for each share without counts: numerator - at_least * denominator >= 0, numerator -
+        at_most * denominator <= 0."""
+        frames = []
+        names = {q.label: n for n, q in enumerate(self.book.quantities) if q.role == CELL}
+        stands = dict(zip(self.rows["quantity"].tolist(), self.rows["stands"].tolist(), strict=True))
+        for release, ratios in self.ratios:
+            at = found.at(release)
+            if "numerator codes" in ratios:
+                sides = {}
+                for side in ("numerator", "denominator"):
+                    owner = np.array(
+                        [stands.get(names.get(label, -1), -1) for label in ratios[f"{side} label"]]
+                    )
+                    key = keys(np.stack(list(ratios[f"{side} codes"])), np.maximum(owner, 0))
+                    where = np.minimum(np.searchsorted(found.key, key), len(found.key) - 1)
+                    sides[side] = np.where((found.key[where] == key) & (owner >= 0), at[where], -1)
+                frames.append(ratios[["at_least", "at_most"]].assign(**sides))
+            else:
+                rows = self.rows
+                role = np.array([q.role for q in self.book.quantities])[rows["quantity"]]
+                sides = {}
+                for side, part in (("numerator", NUMERATOR), ("denominator", DENOMINATOR)):
+                    chosen = (role == part) & (rows["release"] == release)
+                    mine = pd.Series(found.of_row[chosen], index=rows["row"][chosen])
+                    sides[side] = mine.reindex(ratios["row"]).fillna(-1).to_numpy().astype(int)
+                frames.append(ratios[["at_least", "at_most"]].assign(**sides))
+        if not frames:
+            return None
+        limits = pd.concat(frames).query("numerator >= 0 and denominator >= 0").drop_duplicates()
+        many = len(limits)
+        number = np.arange(many)
+        one, other = limits["numerator"].to_numpy(), limits["denominator"].to_numpy()
         infinite = np.full(many, np.inf)
-        return found, np.concatenate([np.zeros(many), -infinite]), np.concatenate([infinite, np.zeros(many)])
+        return (
+            np.concatenate([number, number, number + many, number + many]),
+            np.concatenate([one, other, one, other]),
+            np.concatenate([np.ones(many), -limits["at_least"], np.ones(many), -limits["at_most"]]),
+            np.concatenate([np.zeros(many), -infinite]),
+            np.concatenate([infinite, np.zeros(many)]),
+        )
