@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from statloom.contracts import perturbation
 from statloom.contracts.source_text import Path_
 from statloom.contracts.suggestion import suggestion
 
@@ -13,6 +14,7 @@ def problems(data: dict) -> Iterator[tuple[Path_, str]]:
         return
     yield from _reason(given)
     yield from _magnitudes(data, given)
+    yield from perturbation.problems(data)
     codes = [series["series"] for series in data.get("series", [])]
     for i, free in enumerate(given.get("free", [])):
         if free["series"] not in codes:

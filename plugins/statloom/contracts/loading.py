@@ -218,6 +218,7 @@ def _disclosure(data: dict) -> model.Disclosure:
         given["dominance"] = model.Dominance(**given["dominance"])
     given["free"] = tuple(model.FreeSeries(**_frozen(free)) for free in given.get("free", []))
     given["coarser"] = tuple(model.Coarser(**_frozen(coarser)) for coarser in given.get("coarser", []))
+    given["methods"] = tuple(model.Method(**_frozen(each)) for each in given.get("methods", []))
     return model.Disclosure(**given)
 
 

@@ -232,12 +232,26 @@ class Coarser:
 
 
 @dataclass(frozen=True)
+class Method:
+    """How the counts of some ``series`` are protected; see `statloom.contracts.perturbation`."""
+
+    series: tuple[str, ...]
+    method: str
+    base: int | None = None
+    variance: float | None = None
+    deviation: int | None = None
+    smallest: int = 1
+
+
+@dataclass(frozen=True)
 class Disclosure:
     """The rules of disclosure control: which cells of the source tell about single respondents.
 
     ``minimum_respondents``: counts below it are left out of releases; 0 without another rule: the source is
     free, for this ``reason``. ``sensitivity``: public, personal or business. ``dominance`` and ``p_percent``
     are for totals with columns of role contribution; ``group``: also all of a group in one category.
+    ``method``: suppression, or a perturbation of all counts with its ``base``, or its ``variance``, largest
+    ``deviation`` and ``smallest`` count that is shown; ``methods``: of some series, instead.
     """
 
     minimum_respondents: int = 0
@@ -248,6 +262,12 @@ class Disclosure:
     group: bool = False
     free: tuple[FreeSeries, ...] = ()
     coarser: tuple[Coarser, ...] = ()
+    method: str = "suppression"
+    base: int | None = None
+    variance: float | None = None
+    deviation: int | None = None
+    smallest: int = 1
+    methods: tuple[Method, ...] = ()
 
 
 @dataclass(frozen=True)
