@@ -124,6 +124,7 @@ WORDS = {
     "microdata_protection": Text("How persons are protected", "व्यक्तिको गोपनीयता कसरी जोगाइयो"),
     "microdata_variables": Text("Variables", "चरहरू"),
     "microdata_variable": Text("Variable", "चर"),
+    "microdata_table": Text("Table", "तालिका"),
     "microdata_role": Text("Role", "भूमिका"),
     "microdata_role_key": Text("key", "पहिचान चर"),
     "microdata_role_sensitive": Text("sensitive", "संवेदनशील"),

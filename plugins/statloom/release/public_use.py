@@ -285,6 +285,12 @@ def _describe(
         "title_ne": described.title.ne,
         "source": contract.source,
         "edition": wanted.edition,
+        "keys": layout.keys,
+        "limits": {
+            "k": layout.public.k,
+            "l": dict(layout.public.l),
+            "maximum_global_risk": layout.public.maximum_global_risk,
+        },
         **measures,
     }
     (target / MEASURES).write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

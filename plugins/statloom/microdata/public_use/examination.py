@@ -1,5 +1,6 @@
 """What the files of a public-use file tell, measured on the files alone: nothing of how they were made."""
 
+import dataclasses
 import re
 from dataclasses import dataclass
 
@@ -88,7 +89,12 @@ def _structure(layout: Layout, name: str, table: pa.Table | None) -> list[Findin
     )
     if said:
         return [head]
-    return [head, *(_column(layout, name, column, table[column]) for column in layout.own(name))]
+    columns = [_column(layout, name, column, table[column]) for column in layout.own(name)]
+    wrong = [finding for finding in columns if not finding.passed]
+    whole = (
+        dataclasses.replace(columns[0], column=None, observed=f"{len(columns)} columns") if columns else None
+    )
+    return [head, *(wrong or ([whole] if whole else []))]
 
 
 def _what(layout: Layout, column: str) -> str:
@@ -117,7 +123,11 @@ def _column(layout: Layout, table: str, name: str, values: pa.ChunkedArray) -> F
                 for count in counted
                 if not form.fullmatch(count["values"].as_py()) and count["values"].as_py() != extra
             )
-        observed = f"{wrong} values are in no list of categories" if wrong else "categories only"
+        observed = (
+            f"{wrong} values are in no list of categories: {name} is free text"
+            if wrong
+            else "categories only"
+        )
     elif listed is not None or column.role == "place_code":
         wrong, observed = len(known), "numbers, where categories are declared"
     else:

@@ -7,7 +7,17 @@ from sqlalchemy import Engine
 
 from statloom import contracts
 from statloom.contracts import Contract
-from statloom.quality.report import attention, changes, gaps, held, judged, reliability, safety, trend
+from statloom.quality.report import (
+    attention,
+    changes,
+    gaps,
+    held,
+    judged,
+    public_use,
+    reliability,
+    safety,
+    trend,
+)
 from statloom.quality.report.reading import Reader, Rows
 
 SCHEMA_VERSION = "1.0"
@@ -91,9 +101,9 @@ def collect(engine: Engine) -> dict[str, Any]:
 
     Keys: ``schema_version, written_at, publication, release`` (the newest, None before there is one),
     ``attention`` (what needs a person), ``sources, gates, trend, held_back, quarantine, account,
-    publications, releases, data_gaps, reliability, drill``; ``series, goals, place_names`` (titles in both
-    languages), ``waiting`` (source → references without a place). Parts not built yet, before the first
-    warehouse run, are empty.
+    publications, releases, data_gaps, reliability, public_use, drill``; ``series, goals, place_names``
+    (titles in both languages), ``waiting`` (source → references without a place). Parts not built yet,
+    before the first warehouse run, are empty.
     """
     declared = contracts.load_all(broken=[])
     now = datetime.now(UTC)
@@ -125,6 +135,7 @@ def collect(engine: Engine) -> dict[str, Any]:
             "releases": releases,
             "data_gaps": gaps.gaps(read),
             "reliability": reliability.reliability(read),
+            "public_use": public_use.public_use(read),
             "drill": safety.drills(read, now),
             "waiting": dict(read.pairs(_WAITING)),
             "series": _titles(read.rows(_SERIES, "reference.series"), "series_code"),

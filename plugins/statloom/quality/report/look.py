@@ -44,6 +44,7 @@ STATES = {
 }
 RESULTS = {"bad": "failed", "warn": "warned", "good": "met", "none": "nothing judged"}
 ORDER = {"bad": 0, "part": 1, "warn": 2, "good": 3, "none": 4}
+PUBLIC_USE = "public_use_"  # before the source: what judgements of a public-use file are about
 WHOLE = {"marts": "all marts", "release": "the release", "backup": "backups"}
 STAGES = {
     "read": "reading",
@@ -125,6 +126,8 @@ def _names(words: Words, report: dict[str, Any]) -> dict[str, Callable]:
             return escape(words.text(WHOLE[name]))
         if name is None:
             return escape(words.text("the whole"))
+        if name.startswith(PUBLIC_USE) and (of := name.removeprefix(PUBLIC_USE)) in sources:
+            return Markup("{}: {}").format(words.text("public-use file"), source_title(sources[of]))
         return source_title(sources[name]) if name in sources else name_of(name)
 
     def series_title(code: str | None) -> Markup:
@@ -155,6 +158,7 @@ def _names(words: Words, report: dict[str, Any]) -> dict[str, Callable]:
 
     return {
         "source_title": source_title,
+        "source_title_of": lambda name: subject(name),
         "subject": subject,
         "series_title": series_title,
         "place_name": place_name,
