@@ -1,4 +1,4 @@
-"""The auditor against linear programmes of its own kind, planted leaks, and the tables it must refuse."""
+"""The auditor on planted leaks, and on the tables that it must refuse."""
 
 import ast
 import json
@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import yaml
 
-highspy = pytest.importorskip("highspy")
+pytest.importorskip("highspy")
 
-from statloom import cli  # noqa: E402
-from statloom.disclosure import audit as auditing  # noqa: E402
-from statloom.disclosure.audit import audit  # noqa: E402
-from statloom.disclosure.audit.description import DescriptionError  # noqa: E402
+from statloom import cli
+from statloom.disclosure import audit as auditing
+from statloom.disclosure.audit import audit
+from statloom.disclosure.audit.description import DescriptionError
 
 
 def write(folder: Path, files: dict[str, pd.DataFrame], **description) -> Path:
@@ -49,92 +49,6 @@ def as_frame(full: np.ndarray, hidden: np.ndarray, **more) -> pd.DataFrame:
     )
     frame["value"] = frame["value"].astype(str).mask(hidden.ravel(), "")
     return frame.assign(**more)
-
-
-def by_brute_force(full: np.ndarray, hidden: np.ndarray, least: float = 1.0) -> dict[tuple[int, int], tuple]:
-    """Both ends of every hidden cell, each by a programme over all cells of the table."""
-    rows, columns = full.shape
-    equations = []
-    for r in range(rows):
-        line = np.zeros(full.shape)
-        line[r, :-1], line[r, -1] = 1, -1
-        equations.append(line.ravel())
-    for c in range(columns):
-        line = np.zeros(full.shape)
-        line[:-1, c], line[-1, c] = 1, -1
-        equations.append(line.ravel())
-    solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)
-    count = np.arange(full.size, dtype=np.int32)
-    for value, gap in zip(full.ravel(), hidden.ravel(), strict=True):
-        solver.addVar(least if gap else float(value), highspy.kHighsInf if gap else float(value))
-    for line in equations:
-        solver.addRow(0.0, 0.0, full.size, count, line)
-    ends = {}
-    for r, c in zip(*np.nonzero(hidden), strict=True):
-        found = []
-        for sign in (1.0, -1.0):
-            solver.clearSolver()
-            solver.changeColCost(int(r * columns + c), sign)
-            solver.run()
-            optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
-            found.append(solver.getSolution().col_value[r * columns + c] if optimal else np.inf)
-        solver.changeColCost(int(r * columns + c), 0.0)
-        ends[r, c] = tuple(found)
-    return ends
-
-
-def patterns(count: int, seed: int):
-    """Random small tables with random gaps; each third has a leak planted: a gap alone in its row."""
-    random = np.random.default_rng(seed)
-    for number in range(count):
-        shape = random.integers(2, 4, 2)
-        full = with_margins(random.integers(0, 12, shape))
-        hidden = (random.random(full.shape) < 0.4) & (full > 0)
-        planted = None
-        if number % 3 == 0:
-            r, c = random.integers(0, shape[0]), random.integers(0, shape[1])
-            if full[r, c]:
-                hidden[r, :] = False
-                hidden[r, c] = True
-                planted = (r, c)
-        yield full, hidden, planted
-
-
-def test_agrees_with_brute_force_on_a_thousand_patterns_and_finds_every_planted_leak(tmp_path):
-    cases = list(patterns(1000, seed=7))
-    frames = [as_frame(full, hidden, table=str(n)) for n, (full, hidden, _) in enumerate(cases)]
-    folder = write(
-        tmp_path,
-        {"cells.csv": pd.concat(frames)},
-        tables=[{"file": "cells.csv", "value": "value", "apart": ["table"]}],
-    )
-    certified = audit(folder).cells
-    solved = audit(folder, exact=True).cells
-    cells = solved.merge(certified, on=["group", "row", "column"], suffixes=("", "_certified"))
-    assert (cells["verdict"] == cells["verdict_certified"]).all()
-    found = {
-        (int(cell["group"].split("|")[1]), cell["row"], cell["column"]): cell
-        for cell in cells.to_dict("records")
-    }
-    checked = planted_leaks = 0
-    for number, (full, hidden, planted) in enumerate(cases):
-        names = (
-            [f"r{r}" for r in range(len(full) - 1)] + ["_T"],
-            [f"c{c}" for c in range(full.shape[1] - 1)] + ["_T"],
-        )
-        for (r, c), (low, high) in by_brute_force(full, hidden).items():
-            cell = found[number, names[0][r], names[1][c]]
-            assert cell["lower"] == pytest.approx(low, abs=1e-4)
-            assert cell["upper"] == pytest.approx(high, abs=1e-4)
-            leaks = high - low < 0.5 or high < 4.5
-            assert (cell["verdict"] != "safe") == leaks
-            checked += 1
-            if planted == (r, c):
-                assert cell["verdict"] == "exact"
-                planted_leaks += 1
-    assert checked > 3000
-    assert planted_leaks > 250
 
 
 BRIDGE = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1], [0, 0, 1, 1]], dtype=bool)

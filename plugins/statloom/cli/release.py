@@ -1,6 +1,7 @@
-"""``statloom release``: list releases, withdraw one, bring one to a portal, make workbooks of its places."""
+"""``statloom release``: list releases, audit them, withdraw one, bring one to a portal, make workbooks."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+SHOWN = 50
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +26,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "Make every release public whose hour on the calendar has passed. Airflow does it at each hour."
         ),
     )
+    audit = actions.add_parser(
+        "audit",
+        help="compute what all releases together tell about the cells left out",
+        description=(
+            "Read the files of all releases that stand, public, under embargo and withdrawn, as the public "
+            "does, and compute for every left-out cell the interval that they allow. Exit code 1 when one can "
+            "be recovered or is known to be small; each is named. Every release is judged so before it "
+            "appears; the description that the auditor reads by is left in the office's folder `audit`."
+        ),
+    )
+    audit.add_argument("--json", action="store_true", help="print the result as JSON")
     withdraw = actions.add_parser(
         "withdraw",
         help="mark a release as withdrawn",
@@ -71,6 +85,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Do what was asked; return 0."""
     actions = {
         "list": _list,
+        "audit": _audit,
         "reveal": _reveal,
         "withdraw": _withdraw,
         "publish-ckan": _publish,
@@ -89,6 +104,37 @@ def _list(_: argparse.Namespace) -> int:
                 + (f"  {release.withdrawn_reason}" if release.withdrawn_reason else "")
             )
     return 0
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    from statloom import settings
+    from statloom.release import audit
+
+    with _warehouse() as engine, engine.connect() as connection:
+        verdict = audit.standing(connection, settings.load().open_data)
+    if verdict is None:
+        print("nothing is released yet")
+        return 0
+    if arguments.json:
+        leaks = verdict.leaks.to_dict("records")
+        counts = ("releases", "left_out", "published", "revised", "seconds")
+        said = {name: getattr(verdict, name) for name in counts}
+        print(
+            json.dumps(
+                {"passed": verdict.passed, **said, "leaks": leaks}, ensure_ascii=False, indent=2, default=str
+            )
+        )
+        return 0 if verdict.passed else 1
+    for sentence in verdict.leaks["sentence"][:SHOWN]:
+        print(sentence)
+    if len(verdict.leaks) > SHOWN:
+        print(f"and {len(verdict.leaks) - SHOWN} more")
+    print(
+        f"releases side by side: {verdict.releases}; {verdict.published} published cells, {verdict.left_out} "
+        f"left out, {verdict.revised} revised: "
+        + ("none can be recovered" if verdict.passed else f"{len(verdict.leaks)} figures are given away")
+    )
+    return 0 if verdict.passed else 1
 
 
 def _reveal(_: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from statloom.disclosure.audit.propagate import tighten
 from statloom.disclosure.audit.reconcile import contradictory, given_up
 from statloom.disclosure.audit.system import Builder, System
 
-__all__ = ["Audit", "audit", "examine", "nothing", "sentence"]
+__all__ = ["Audit", "audit", "cell", "examine", "nothing", "sentence"]
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,10 @@ def _cells(builder: Builder, system: System, verdict, lower, upper) -> pd.DataFr
         nobody = gaps["group rule"].to_numpy() & (high <= 0)
         found = np.where(part & (found == EXACT) & ~(all_known | small | nobody), SAFE, found)
     gaps = gaps.assign(verdict=found, lower=low, upper=high, bad=found != SAFE)
-    # One row for each unknown and part; the row that tells most, in the newest release.
-    gaps = gaps.sort_values(["bad", "release", "row"], kind="stable").drop_duplicates("unknown", keep="last")
+    # One row for each unknown of each table; the row that tells most, in the newest release.
+    gaps = gaps.sort_values(["bad", "release", "row"], kind="stable").drop_duplicates(
+        ["unknown", "quantity"], keep="last"
+    )
     gaps = gaps.sort_values("at")
     cells = builder.describe(gaps["at"].to_numpy())
     return cells.assign(**{name: gaps[name].to_numpy() for name in ("verdict", "lower", "upper")})
@@ -125,18 +127,22 @@ def nothing() -> Audit:
     return Audit(pd.DataFrame(columns=["group", "file", "line", "verdict", "lower", "upper"]), 0, 0, 0, 0)
 
 
-def sentence(leak: dict) -> str:
-    """Return what a row of ``Audit.leaks`` says, for a person: file, row, cell and interval."""
+def cell(leak: dict) -> str:
+    """Return which figure a row of ``Audit.leaks`` is about."""
     names = [name for name in leak if name not in ("group", "file", "line", "verdict", "lower", "upper")]
     shown = [name for name in names if leak[name] != "_T" or len(names) < 4]
-    cell = ", ".join([leak["group"].replace("|", " ").strip(), *(f"{name} {leak[name]}" for name in shown)])
+    return ", ".join([leak["group"].replace("|", " ").strip(), *(f"{name} {leak[name]}" for name in shown)])
+
+
+def sentence(leak: dict) -> str:
+    """Return what a row of ``Audit.leaks`` says, for a person: file, row, cell and interval."""
     between = f"lies between {leak['lower']:g} and {leak['upper']:g}"
     said = {
         "exact": f"is exactly {leak['lower']:g}",
         "within threshold": between,
         "narrow": between,
         "shown": "is shown, although a rule keeps it back"
-        + (f": {leak['lower']:g}" if leak["lower"] == leak["lower"] else ""),
+        + ("" if np.isnan(leak["lower"]) else f": {leak['lower']:g}"),
         "contradiction": "stands in sums that the published figures contradict",
     }[leak["verdict"]]
-    return f"{leak['file']}, row {leak['line']}: {cell} {said}"
+    return f"{leak['file']}, row {leak['line']}: {cell(leak)} {said}"

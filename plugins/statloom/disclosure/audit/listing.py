@@ -180,11 +180,12 @@ class Listing:
             return self._limits(entry, path, part, codes, row)
         value = part.figures[entry["value"]]
         blocks, ratios = [], pd.DataFrame(columns=["row", "at_least", "at_most"])
-        if "numerator" in entry:
+        if "numerator" in entry and np.isfinite(part.figures[entry["numerator"]]).any():
             blocks, ratios = self._counts(entry, part, codes, row)
         else:
             figure = value.copy()
-            blocks.append(self._block(entry, part, CELL, entry["quantity"], figure, codes, row))
+            means = entry.get("value_is", "")
+            blocks.append(self._block(entry, part, CELL, entry["quantity"], figure, codes, row, means))
         told = [self._told(part, codes, part.shown, "shown", np.nan, np.nan, entry["quantity"])]
         for block in blocks:
             told.append(self._small(entry, part, block))
@@ -208,7 +209,7 @@ class Listing:
                 float(entry["minimum_width"]),
                 entry["integers"],
                 least,
-                bool(entry.get("additive", True)),
+                role != CELL or bool(entry.get("additive", True)),
                 entry["small"],
                 bool(entry.get("group", False)),
                 means,
@@ -293,7 +294,7 @@ class Listing:
         if not len(block.quantity):
             return pd.DataFrame()
         quantity = self.book.quantities[int(block.quantity[0])]
-        if quantity.small == "allowed" or not quantity.threshold:
+        if quantity.small == "allowed" or not quantity.threshold or not quantity.additive:
             return pd.DataFrame()
         small = (block.figure > 0) & (block.figure <= quantity.threshold) & ~part.shown
         name = entry["quantity"] + (f" ({_ROLES[quantity.role]})" if quantity.role in _ROLES else "")

@@ -198,6 +198,7 @@ class Builder:
                 "at": np.flatnonzero(gap),
                 "role": np.array([q.role for q in quantities], dtype=np.int64)[rows["quantity"][gap]],
                 "group rule": np.array([q.group for q in quantities], dtype=bool)[rows["quantity"][gap]],
+                "quantity": rows["quantity"][gap],
                 "release": rows["release"][gap],
                 "row": rows["row"][gap],
             }
