@@ -17,7 +17,8 @@ run: setup  ## run the whole pipeline on the demo country and print where everyt
 
 test: setup  ## run all tests (TESTS=tests/places for a part)
 	@if command -v java >/dev/null; then $(SETUP) spark || echo "skipped: the tests with a Spark cluster" >&2; fi
-	@$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder $(TESTS)
+	@# One process more than the two cores that there are at least: some tests wait for Airflow.
+	@$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(TESTS)
 
 lint: setup  ## check style, contracts, generated files, docker-compose.yml; look for secrets and vulnerable packages
 	$(BIN)/ruff check .

@@ -97,7 +97,7 @@ def write(shown: str) -> None:
     said = (__doc__ or "").split("\n\n")
     RESULTS.write_text(
         f"# Under fire\n\n{said[0]}\n\n{said[1]}\n\nMeasured {date.today()} on {describe()}.\n\n{shown}\n\n"
-        "Kills of Airflow's worker processes: `tests/under_fire/killed_worker.py`. Readers while\n"
+        "Kills of Airflow's worker processes: `tests/under_fire/in_airflow.py`. Readers while\n"
         "publications are written: `tests/publication/test_readers.py`.\n"
     )
 

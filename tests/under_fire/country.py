@@ -42,6 +42,7 @@ columns:
   total: {type: integer, role: measure, unit: persons, minimum: 0}
 key: [level, code, sex]
 place: {scheme: S, date: 2011-06-22}
+disclosure: {minimum_respondents: 0, reason: the figures are invented}
 period: {type: year, value: "2011"}
 series:
   - series: SERIES

@@ -10,8 +10,8 @@ from statloom import settings
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("tests", ["chain.py", "killed_worker.py"])
-def test_what_was_killed_leaves_nothing_behind(tests):
+@pytest.mark.parametrize(("tests", "number"), [("chain.py", 2), ("in_airflow.py", 3)])
+def test_what_was_killed_leaves_nothing_behind(tests, number):
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "--timeout", "360",
          str(Path(__file__).with_name(tests))],
@@ -22,4 +22,4 @@ def test_what_was_killed_leaves_nothing_behind(tests):
         check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
-    assert "2 passed" in run.stdout
+    assert f"{number} passed" in run.stdout

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from statloom.errors import StatloomError
@@ -13,7 +13,12 @@ ENDED = {"success", "failed"}
 TASK_ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 # Bookkeeping tasks, which say nothing to a person.
 _QUIET = {"settled"}
-_POLL_SECONDS = 0.5
+# Each look costs the API server more than the step of the run that it watches: while many tasks are at work,
+# one a second is enough.
+_SECONDS_BETWEEN_LOOKS = {"many": 1.0, "few": 0.5}
+# A change may be committed later than it was dated; and now and then everything is looked at again.
+_COMMITTED_WITHIN = timedelta(seconds=20)
+_SECONDS_BETWEEN_WHOLE_LOOKS = 30
 _STALLED_SECONDS = 900
 _FOLLOW_UP_SECONDS = 90
 
@@ -28,16 +33,26 @@ class Watch:
     runs: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     tasks: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     _moved: float = field(default_factory=time.monotonic)
+    _looked: datetime | None = None
+    _looked_at_all: float = 0.0
 
-    def poll(self) -> None:
-        """Ask Airflow once; print each task that has ended since the last time."""
-        since = self.begun.isoformat()
-        for run in self.client.pages("dags/~/dagRuns", "dag_runs", run_after_gte=since):
+    def poll(self, *, whole: bool = False) -> None:
+        """Ask Airflow once what has changed (``whole``: for everything); print each task that has ended since
+        the last time.
+        """
+        now = datetime.now(UTC)
+        asked = {"run_after_gte": self.begun.isoformat()}
+        if whole or time.monotonic() - self._looked_at_all > _SECONDS_BETWEEN_WHOLE_LOOKS:
+            self._looked_at_all = time.monotonic()
+        elif self._looked:
+            asked["updated_at_gte"] = (self._looked - _COMMITTED_WITHIN).isoformat()
+        for run in self.client.pages("dags/~/dagRuns", "dag_runs", **asked):
             key = (run["dag_id"], run["dag_run_id"])
             if self.runs.get(key, {}).get("state") != run["state"]:
                 self._moved = time.monotonic()
             self.runs[key] = run
-        found = self.client.pages("dags/~/dagRuns/~/taskInstances", "task_instances", run_after_gte=since)
+        found = self.client.pages("dags/~/dagRuns/~/taskInstances", "task_instances", **asked)
+        self._looked = now
         for task in sorted(found, key=lambda task: task["end_date"] or ""):
             key = (task["dag_id"], task["dag_run_id"], task["task_id"])
             if self.tasks.get(key, {}).get("state") == task["state"]:
@@ -57,8 +72,8 @@ class Watch:
         while True:
             self.poll()
             if all((runs := self.of(dag)) and all(run["state"] in ENDED for run in runs) for dag in dags):
-                return
-            time.sleep(_POLL_SECONDS)
+                return self.poll(whole=True)
+            time.sleep(_SECONDS_BETWEEN_LOOKS["many"])
 
     def follow_up(self, dag: str, *, queued_after: str | None = None) -> dict[str, Any]:
         """Wait for the run of ``dag`` that its assets trigger, and return it when it has ended.
@@ -72,10 +87,11 @@ class Watch:
             self.poll()
             runs = [run for run in self.of(dag) if not queued_after or run["queued_at"] >= queued_after]
             if runs and all(run["state"] in ENDED for run in runs):
+                self.poll(whole=True)
                 return max(runs, key=lambda run: run["queued_at"])
             if not runs and time.monotonic() > patience:
                 raise StatloomError(f"DAG {dag} was not started by what it depends on")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_SECONDS_BETWEEN_LOOKS["few"])
 
     def of(self, dag: str) -> list[dict[str, Any]]:
         """Return the runs of ``dag`` seen so far."""

@@ -1,6 +1,11 @@
-"""Airflow's processes killed while they work on the warehouse: the next run completes without help."""
+"""The small country in a real Airflow whose processes are killed while they work on the warehouse: the next
+run completes without help. And in the same Airflow, runs that wait for each other, and a broken delivery.
+
+Run by test_kills.py in a process of its own.
+"""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -120,3 +125,34 @@ def test_statloom_run_waits_for_a_run_of_airflows_and_another_for_it(here):
                 process.kill()
                 process.communicate()
         assert workers.result(here, "warehouse", run) == "success"
+
+
+def test_a_broken_delivery_holds_back_its_source_alone(here):
+    held_back, published, release = _figures(here, "NP_POP"), _published(here), _released(here)
+    here.deliver(4)
+    people = here.project / "people.csv"
+    lines = people.read_text().splitlines(keepends=True)
+    people.write_text("".join([lines[0], lines[1].rpartition(",")[0] + ",n.a.\n", *lines[2:]]))
+
+    run = command(here, "run")
+    said, _ = run.communicate(timeout=300)
+    assert run.returncode == 1, said
+    assert "people.csv, row 2, column total: 'n.a.'" in said
+    assert "FAILED: ingest__people\n" in said
+    assert re.search(rf"publication +{published + 1}\b", said), said
+    assert _figures(here, "NP_POP") == held_back
+    assert {value // 1000 for _, value in _figures(here, "NP_HH")} == {4}
+    assert (_published(here), _released(here)) == (published + 1, release + 1)
+
+
+def _figures(here, series):
+    found = f"select observation_key, value::int from marts.observation where series_code = '{series}'"
+    return here.query(f"{found} order by 1", "analyst")
+
+
+def _published(here):
+    return here.query("select publication_id from publication.pointer")[0][0]
+
+
+def _released(here):
+    return here.query("select max(release_id) from release.release where status = 'released'")[0][0]
