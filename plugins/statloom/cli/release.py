@@ -31,8 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="compute what all releases together tell about the cells left out",
         description=(
             "Read the files of all releases that stand, public, under embargo and withdrawn, as the public "
-            "does, and compute for every left-out cell the interval that they allow. Exit code 1 when one can "
-            "be recovered or is known to be small; each is named. Every release is judged so before it "
+            "does, and compute for every left-out cell the interval that they allow. Exit code 1 when one "
+            "can be recovered or is known to be small; each is named. Every release is judged so before it "
             "appears; the description that the auditor reads by is left in the office's folder `audit`."
         ),
     )
