@@ -52,7 +52,7 @@ def aggregate_draws(identity: Sequence[str], count: Sequence[float], *, key: byt
     Weaker than `cell_draws`: two cells of the same respondents under two names (a district of one local unit)
     have two independent noises. The same name with the same count has the same in every table and release.
     """
-    texts = keyed.identities(identity, value=np.asarray(count, dtype=float))
+    texts = keyed.with_value(identity, count)
     return keyed.uniform(keyed.derived(key, _CELLS), texts)
 
 

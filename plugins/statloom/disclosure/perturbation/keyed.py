@@ -24,8 +24,13 @@ def uniform(key: bytes, texts: Iterable[str]) -> np.ndarray:
     return (np.frombuffer(first, dtype=">u8") >> np.uint64(64 - _BITS)).astype(float) / 2.0**_BITS
 
 
-def identities(*columns: Iterable[object], value: np.ndarray | None = None) -> list[str]:
-    """Return one text per cell from the columns that identify it, and its ``value`` where that is given.
+def marks(key: bytes, texts: Iterable[str]) -> list[str]:
+    """Return a mark (32 hexadecimal digits) for each text: its HMAC-SHA256 under ``key``, cut short."""
+    return [hmac.digest(key, text.encode(), "sha256")[:16].hex() for text in texts]
+
+
+def identities(*columns: Iterable[object]) -> list[str]:
+    """Return one text per cell from the columns that identify it.
 
     Two cells have the same text only if all their parts are equal: parts are set apart by a character that
     none of them has (U+001F), else ValueError is raised.
@@ -33,6 +38,10 @@ def identities(*columns: Iterable[object], value: np.ndarray | None = None) -> l
     parts = [[str(each) for each in column] for column in columns]
     if any("\x1f" in each for column in parts for each in column):
         raise ValueError("a code with the character U+001F cannot identify a cell")
-    if value is not None:
-        parts.append([f"{number:.6f}" for number in np.asarray(value, dtype=float).tolist()])
     return ["\x1f".join(row) for row in zip(*parts, strict=True)]
+
+
+def with_value(identity: Iterable[str], value: np.ndarray) -> list[str]:
+    """Return each cell's ``identity`` together with its figure."""
+    figures = np.asarray(value, dtype=float).tolist()
+    return [f"{text}\x1e{figure:.6f}" for text, figure in zip(identity, figures, strict=True)]

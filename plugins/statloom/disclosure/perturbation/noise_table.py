@@ -13,6 +13,7 @@ import numpy as np
 
 _NEAR = 1e-10
 _STEPS = 200
+_POSSIBLE = 1e-3  # probability from which on noise is to be reckoned with
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ class NoiseTable:
         return np.minimum(found, 2 * self.largest) - self.largest
 
     def reach(self, shown: int) -> tuple[int, int]:
-        """Return the smallest and the largest true count that can be shown as ``shown``."""
+        """Return the least and the largest true count of which 1 in 1 000 or more are shown as ``shown``."""
         counts = np.arange(max(0, shown - self.largest), shown + self.largest + 1)
         rows = np.minimum(counts, len(self.probability) - 1)
-        possible = counts[self.probability[rows, shown - counts + self.largest] > 0]
+        possible = counts[self.probability[rows, shown - counts + self.largest] >= _POSSIBLE]
         return int(possible.min()), int(possible.max())
 
 

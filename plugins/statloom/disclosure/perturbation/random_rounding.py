@@ -29,7 +29,7 @@ def random_rounding(value: Sequence[float], identity: Sequence[str], *, base: in
     below = np.floor(given / base) * base
     up = (given - below) / base
     open_ = np.flatnonzero(up > 0)
-    texts = keyed.identities([identity[cell] for cell in open_], value=given[open_])
+    texts = keyed.with_value([identity[cell] for cell in open_], given[open_])
     draw = keyed.uniform(keyed.derived(key, "random rounding"), texts)
     rounded = below
     rounded[open_] += np.where(draw < up[open_], base, 0)
