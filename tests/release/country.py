@@ -97,7 +97,8 @@ def build_country(engine, *, units: int = 12, years: int = 2, factor: int = 1) -
         from (
             select s.series_code, s.sex, p.*, y.period,
                 (hashtext(p.place_id) & 1023)::numeric * {factor}
-                    * case s.sex when '_T' then 2 else 1 end + 100 as total,
+                    * case s.sex when '_T' then 2 else 1 end
+                    + case s.sex when 'M' then 0 else 100 end as total,
                 (hashtext(p.place_id || y.period) & 63)::numeric + 7 as part
             from candidate.place p
             cross join (values ('NP_POP', '_T'), ('NP_POP', 'F'), ('NP_POP', 'M'), ('NP_TOILET', '_T'))

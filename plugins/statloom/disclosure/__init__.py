@@ -2,7 +2,7 @@
 names.
 """
 
-from statloom.disclosure.primary import COMPANION_REASON, REASON, small
+from statloom.disclosure.primary import FEW, REASON, small
 from statloom.disclosure.recoverable import recoverable
 
-__all__ = ["COMPANION_REASON", "REASON", "recoverable", "small"]
+__all__ = ["FEW", "REASON", "recoverable", "small"]

@@ -1,7 +1,9 @@
 """The primary rule: a cell from fewer than the declared minimum of respondents is left out."""
 
-REASON = "suppressed: fewer than {minimum} respondents"
-COMPANION_REASON = "suppressed: to protect another cell of the same table"
+REASON = "suppressed: to protect respondents"
+"""Of a cell of a table that adds up, whether it breaks a rule itself or hides another."""
+FEW = "suppressed: fewer than {minimum} respondents"
+"""Of an estimate, which no sum gives back."""
 
 
 def small(

@@ -22,7 +22,8 @@ def recoverable(
 
     ``cells`` is a relation with ``observation_key, place_id, amount, additive, suppressed``, the breakdown
     columns ``dimensions`` (``total`` marks the sum over a dimension) and the columns ``apart`` that keep
-    tables apart (series, period, source). ``places`` is a relation with ``place_id, parent_id``.
+    tables apart (series, period, source). ``places`` is a relation with ``place_id, parent_id``. A sum that
+    the amounts do not bear out gives nothing back; one whose missing amount is not given is believed.
     """
     same = ", ".join((*apart, *dimensions))
     found = (
@@ -30,7 +31,9 @@ def recoverable(
         "'{dimension}' as dimension, (array_agg(c.observation_key::text order by {is_sum}, c.amount, "
         "c.observation_key) filter (where not c.suppressed and c.amount > 0))[1] as companion "
         "from {relation} c group by {group} having count(*) filter (where c.suppressed) = 1 "
-        "and bool_or({is_sum}) and bool_or(not {is_sum})"
+        "and bool_or({is_sum}) and bool_or(not {is_sum}) "
+        "and coalesce(abs(sum(case when {is_sum} then c.amount else -c.amount end)) "
+        "<= 1e-6 * greatest(1, max(abs(c.amount))) or bool_or(c.suppressed and c.amount is null), true)"
     )
     sums = [
         found.format(

@@ -16,8 +16,8 @@ from statloom.publication.sql import literal, names, run
 from statloom.release import metadata, portals
 from statloom.release.about import texts
 from statloom.release.columns import CELL, DATASET, DIMENSIONS, MEASURES, prepare_schema
+from statloom.release.protection import apply, coarser, contributions, loss, memory, primary, rules
 
-UNRELIABLE = "not published: too unreliable, by the quality bands of its framework"
 PACKAGES = ("release", "exports", "disclosure")
 FILES = (".py", ".sql", ".j2", ".css", ".js")
 
@@ -25,8 +25,9 @@ FILES = (".py", ".sql", ".j2", ".css", ".js")
 def prepare(engine: Engine, *, run_id: str | None) -> None:
     """Write the current publication's cells, after disclosure control, to ``release.candidate_cell``.
 
-    Columns: those of ``statloom.release.columns.CELL``; besides, ``minimum_respondents`` (the source's rule),
-    ``additive`` (a count of units), ``amount`` (what adds up) and ``suppressed``.
+    Columns: those of ``statloom.release.columns.CELL``; besides, ``method`` (how it is protected) and
+    ``minimum_respondents``, as its contract says, ``kind`` (count, magnitude, other), ``additive``,
+    ``amount`` (what adds up), ``is_primary`` (it breaks a rule itself) and ``suppressed``.
     ``release.candidate_dataset`` gets one row a series (columns ``DATASET``). Raises StatloomError when
     nothing is published, a mart lacks a column, or a source is unknown.
     """
@@ -34,6 +35,7 @@ def prepare(engine: Engine, *, run_id: str | None) -> None:
         # Two preparers would drop each other's tables.
         run(connection, "select pg_advisory_xact_lock(1919247472)")
         prepare_schema(connection)
+        memory.make(connection)
         marts = shapes.read(connection, "marts", "v")
         publication_id = _publication(connection, marts)
         sources = _sources(connection)
@@ -43,12 +45,14 @@ def prepare(engine: Engine, *, run_id: str | None) -> None:
         _datasets(connection, marts["indicator"].columns)
         connection.execute(
             text(
-                "insert into release.candidate (publication_id, inputs_sha256, sources, metadata, run_id) "
+                "insert into release.candidate "
+                "(publication_id, inputs_sha256, sources, metadata, run_id, known_release) "
                 "values (:publication_id, :inputs, cast(:sources as jsonb), cast(:metadata as jsonb), "
-                ":run_id) "
+                ":run_id, :known_release) "
                 "on conflict (only_row) do update set publication_id = excluded.publication_id, "
                 "inputs_sha256 = excluded.inputs_sha256, sources = excluded.sources, "
-                "metadata = excluded.metadata, run_id = excluded.run_id, prepared_at = now()"
+                "metadata = excluded.metadata, run_id = excluded.run_id, "
+                "known_release = excluded.known_release, prepared_at = now()"
             ),
             {
                 "publication_id": publication_id,
@@ -56,6 +60,7 @@ def prepare(engine: Engine, *, run_id: str | None) -> None:
                 "sources": json.dumps(sources),
                 "metadata": json.dumps(said),
                 "run_id": run_id,
+                "known_release": memory.known(connection),
             },
         )
 
@@ -109,15 +114,11 @@ def _sources(connection: Connection) -> dict[str, dict]:
 
 
 def _cells(connection: Connection) -> None:
+    """Make the cells that may go out, with the rule of each and whether it breaks it."""
     run(connection, "drop table if exists release.candidate_cell, release.candidate_dataset cascade")
-    small = disclosure.small(
-        minimum="s.minimum_respondents",
-        respondents="o.n",
-        value="o.value",
-        numerator="o.numerator",
-        denominator="o.denominator",
-        is_count="coalesce(k.additive, true)",
-    )
+    rules.read(connection)
+    coarser.read(connection)
+    contributions.read(connection)
     columns = ", ".join(
         f"{'p.observation_key is not null' if name == 'preferred' else 'o.' + name}::{kind} as {name}"
         for name, kind in CELL.items()
@@ -127,28 +128,28 @@ def _cells(connection: Connection) -> None:
         f"""
         create table release.candidate_cell as
         -- Materialized: contracts are long, and would be taken apart anew for every cell.
-        with rules as materialized (
-            select source_id, coalesce((contract -> 'disclosure' ->> 'minimum_respondents')::integer, 0)
-                as minimum_respondents
-            from landing.source
-        ),
-        -- A series of a source is a count of units when all the columns that it is made of are integers.
-        kinds as materialized (
-            select m.source_id, m.series_code,
-                bool_and(coalesce(s.contract -> 'columns' -> m.measure ->> 'type', 'integer') = 'integer')
-                    as additive
-            from landing.series_mapping m
-            join landing.source s using (source_id)
-            group by m.source_id, m.series_code
+        with kinds as materialized ({primary.KINDS}),
+        observation as (
+            select {columns},
+                case when o.period = any(r.free_periods) then 'free' else r.method end as method,
+                case when r.method = 'free' or o.period = any(r.free_periods) then 0
+                    else r.minimum_respondents end as minimum_respondents,
+                r.dominance_largest, r.dominance_share, r.p_percent, r.group_rule,
+                coalesce(k.kind, 'other') as kind, coalesce(k.tabulated, false) as tabulated
+            from marts.observation o
+            join release.candidate_rule r using (source_id, series_code)
+            left join kinds k using (source_id, series_code)
+            left join (select distinct observation_key from marts.indicator_series) p using (observation_key)
+            where not ({coarser.CONDITION})
         )
-        select {columns}, s.minimum_respondents,
-            coalesce(k.additive, true) and o.se is null and o.n is null as additive,
-            coalesce(o.numerator, o.value)::double precision as amount,
-            {small} or coalesce(o.quality_rule = 'withhold', false) as suppressed
-        from marts.observation o
-        join rules s using (source_id)
-        left join kinds k using (source_id, series_code)
-        left join (select distinct observation_key from marts.indicator_series) p using (observation_key)
+        select {", ".join(f"o.{name}" for name in CELL)}, o.method, o.minimum_respondents, o.kind,
+            {primary.ADDITIVE} as additive, coalesce(o.numerator, o.value)::double precision as amount,
+            {primary.PROTECTION}::double precision as protection_level,
+            o.method <> 'free' and ({primary.BROKEN}) as is_primary,
+            (o.method = 'suppression' and ({primary.BROKEN}))
+                or coalesce(o.quality_rule = 'withhold', false) as suppressed
+        from observation o
+        left join release.candidate_contribution x using (observation_key)
         """,
     )
     run(connection, "alter table release.candidate_cell add primary key (observation_key)")
@@ -164,32 +165,24 @@ def _cells(connection: Connection) -> None:
 
 
 def _leave_out(connection: Connection) -> None:
-    """Empty the cells that are left out, and companions that would give them away."""
-    run(connection, "alter table release.candidate_cell add comment_withheld text")
-    reason = disclosure.REASON.format(minimum="%s")
-    run(
-        connection,
-        "update release.candidate_cell "
-        "set comment_withheld = case "
-        "when quality_rule is distinct from 'withhold' or n < minimum_respondents "
-        f"then format({literal(reason)}, minimum_respondents) else {literal(UNRELIABLE)} end "
-        "where suppressed",
-    )
-    companions = (
-        f"update release.candidate_cell set suppressed = true, "
-        f"comment_withheld = {literal(disclosure.COMPANION_REASON)} "
-        f"where observation_key in (select companion::uuid from ({_leaks()}) l)"
-    )
-    # Each companion can be given away in its turn by another sum; every round leaves out at least one cell.
-    while run(connection, companions).rowcount:
-        pass
+    """Choose what else is left out, and empty all that is."""
+    apply.protect(connection)
+    coarser.count(connection)
+    loss.measure(connection)
+    # A second look, by other means: before the amounts are gone, by which sums that do not hold are told.
+    run(connection, "drop table if exists release.candidate_leak")
+    run(connection, f"create table release.candidate_leak as {_leaks()}")
     emptied = ", ".join(f"{name} = null" for name in MEASURES)
     run(
         connection,
         f"update release.candidate_cell set {emptied}, amount = null, obs_status = 'Q', "
-        "comment = comment_withheld where suppressed",
+        f"comment = {primary.COMMENT} where suppressed",
     )
-    run(connection, "alter table release.candidate_cell drop comment_withheld")
+    run(
+        connection,
+        f"update release.candidate_cell set comment = concat_ws('; ', comment, {literal(primary.REVISED)}) "
+        "where revised and not suppressed",
+    )
 
 
 def _leaks() -> str:
@@ -219,8 +212,7 @@ def _datasets(connection: Connection, indicator: dict[str, str]) -> None:
         connection,
         f"""
         create table release.candidate_dataset as
-        with leaks as ({_leaks()}),
-        sources as materialized (
+        with sources as materialized (
             select source_id, contract ->> 'custodian' as custodian, contract ->> 'licence' as licence,
                 coalesce((contract ->> 'synthetic')::boolean, false) as synthetic
             from landing.source
@@ -232,7 +224,7 @@ def _datasets(connection: Connection, indicator: dict[str, str]) -> None:
                 count(*) as cells, count(*) filter (where suppressed) as cells_suppressed,
                 count(l.observation_key) as cells_recoverable
             from release.candidate_cell
-            left join leaks l on l.observation_key = candidate_cell.observation_key::text
+            left join release.candidate_leak l on l.observation_key = candidate_cell.observation_key::text
             group by series_code, source_id, place_level, frequency
         ),
         c as (

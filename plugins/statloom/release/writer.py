@@ -19,6 +19,7 @@ from statloom.publication.sql import literal, names, run
 from statloom.release import calendar, changes, folder, metadata, portals, public_use, standing, tables
 from statloom.release.about import texts
 from statloom.release.columns import CELL, DATASET, prepare_schema
+from statloom.release.protection import loss, memory
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def write(engine: Engine, *, run_id: str | None, wait_seconds: float = 600) -> R
 def _write(connection: Connection, open_data: Path, run_id: str | None) -> Release:
     with connection.begin():
         prepare_schema(connection)
+        memory.make(connection)
+        loss.make(connection)
     hours = calendar.read()
     _recover(connection, open_data)
     standing.reveal(connection, open_data, hours)
@@ -75,6 +78,8 @@ def _write(connection: Connection, open_data: Path, run_id: str | None) -> Relea
     if newest and newest.inputs_sha256 == inputs:
         release_id = newest.release_id
         return Release(release_id, False, folder.standing(open_data, release_id), newest.embargo)
+    with connection.begin():
+        _is_in_time(connection, newest)
     release_id = _begin(connection, open_data, publication_id, inputs, hours)
     with connection.begin():
         about = _about(connection, release_id, publication_id, said)
@@ -109,6 +114,7 @@ def _recover(connection: Connection, open_data: Path) -> None:
         folder.remove(open_data, release_id)
         with connection.begin():
             run(connection, f"delete from release.cell where release_id = {release_id:d}")
+            memory.forget(connection, release_id)
             run(connection, f"delete from release.release where release_id = {release_id:d}")
     folder.clear_unfinished(open_data)
 
@@ -147,6 +153,16 @@ def _prepared(connection: Connection, run_id: str | None) -> tuple[int, str, dic
     }
     said = metadata.build(candidate.metadata)
     return candidate.publication_id, candidate.inputs_sha256, sources, said
+
+
+def _is_in_time(connection: Connection, newest) -> None:
+    """Refuse what was prepared without knowing what the newest release shows and leaves out."""
+    known = run(connection, "select known_release from release.candidate").scalar_one()
+    if newest and newest.release_id > known:
+        raise StatloomError(
+            f"release {newest.release_id} came after this one was prepared, so that what both show together "
+            "is not protected; nothing is released. Prepare it again"
+        )
 
 
 def _begin(
@@ -220,6 +236,8 @@ def _rows(connection: Connection, release_id: int, manifest: str) -> None:
             f"insert into release.{table} (release_id, {names(columns)}) "
             f"select {release_id:d}, {names(columns)} from release.candidate_{table}",
         )
+    memory.remember(connection, release_id)
+    loss.keep(connection, release_id)
     run(
         connection,
         f"update release.release set manifest_sha256 = {literal(manifest)}, "
@@ -245,5 +263,6 @@ def _show(connection: Connection, open_data: Path, release_id: int) -> None:
         ).scalars()
         for former in list(replaced):
             run(connection, f"delete from release.cell where release_id = {former:d}")
+            memory.forget(connection, former)
             folder.remove(open_data, former)
     standing.settle(connection, open_data)
