@@ -18,6 +18,7 @@ import yaml
 from sqlalchemy import Connection, text
 
 from statloom import settings
+from statloom.contracts.perturbation import SUPPRESSION, method_of
 from statloom.disclosure import audit as auditor
 from statloom.disclosure.audit.description import NAME
 from statloom.errors import GateError
@@ -265,7 +266,8 @@ def _table(code: str, said: dict, source: str, contract) -> dict:
     threshold = max((disclosure.get("minimum_respondents") or 0) - 1, 0)
     if any(not given.get("periods") for given in free):
         threshold = 0
-    suppression = disclosure.get("method", "suppression") == "suppression"
+    method = method_of(disclosure, code)
+    suppression = method["method"] == SUPPRESSION
     entry = {
         "file": f"data/{code}.csv",
         "value": "value",
@@ -294,13 +296,14 @@ def _table(code: str, said: dict, source: str, contract) -> dict:
             if said[f"{side}_definition"]:
                 entry[f"{side}_is"] = f"{source}: {said[f'{side}_definition']}"
     if not suppression:
-        entry["within"] = _distance(disclosure)
+        entry["within"] = _distance(method)
     return entry
 
 
-def _distance(disclosure: dict) -> float:
-    """Return how far a published figure may be from the true one."""
-    return float(disclosure.get("base") or disclosure.get("deviation") or 0)
+def _distance(method: dict) -> float:
+    """Return how far a published figure may be from the true one; the rest of a share is the difference of
+    two that are."""
+    return 2.0 * (method["base"] or method["deviation"] or 0)
 
 
 def _boundaries(connection: Connection, office: Path) -> None:
