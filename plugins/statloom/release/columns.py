@@ -91,6 +91,7 @@ DATASET = {
     "cells": "bigint",
     "cells_suppressed": "bigint",
     "cells_recoverable": "bigint",
+    "perturbation": "text",
 }
 
 # Columns of marts.place that go out where it has them; parent_code is looked up.

@@ -1,8 +1,8 @@
 """The marts of a release: what analysts query, after disclosure control.
 
 A mart that has figures takes them from ``release.candidate_cell``, where the left-out ones are empty; a row
-that compares two figures goes out when both do. ``former_observation`` does not go out: its figures, on
-places that are no more, have not been through disclosure control.
+that compares two figures goes out when both do as they are. ``former_observation`` does not go out: its
+figures, on places that are no more, have not been through disclosure control.
 """
 
 # ruff: noqa: S608  names in these statements are constants of this package or quoted
@@ -39,7 +39,8 @@ class _Mart:
     hidden: tuple[str, ...] = ()
 
 
-_BOTH = "not c.suppressed and not d.suppressed"
+# What a mart says of two figures it has from the true ones: not of figures that are perturbed.
+_BOTH = "not c.suppressed and not d.suppressed and not c.perturbed and not d.perturbed"
 _MARTS = {
     "place_profile": _Mart(
         Text("Latest figures of each place, with the country's", "हरेक ठाउँका पछिल्ला तथ्याङ्क, देशको समेत"),

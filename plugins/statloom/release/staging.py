@@ -16,7 +16,7 @@ from statloom.publication.sql import literal, names, run
 from statloom.release import metadata, portals
 from statloom.release.about import texts
 from statloom.release.columns import CELL, DATASET, DIMENSIONS, MEASURES, prepare_schema
-from statloom.release.protection import apply, coarser, contributions, loss, memory, primary, rules
+from statloom.release.protection import apply, coarser, contributions, loss, memory, perturb, primary, rules
 
 PACKAGES = ("release", "exports", "disclosure")
 FILES = (".py", ".sql", ".j2", ".css", ".js")
@@ -42,7 +42,9 @@ def prepare(engine: Engine, *, run_id: str | None) -> None:
         said = metadata.read(connection)
         _cells(connection)
         _leave_out(connection)
+        perturbed = perturb.perturb(connection)
         _datasets(connection, marts["indicator"].columns)
+        perturb.describe(connection)
         connection.execute(
             text(
                 "insert into release.candidate "
@@ -56,7 +58,7 @@ def prepare(engine: Engine, *, run_id: str | None) -> None:
             ),
             {
                 "publication_id": publication_id,
-                "inputs": _fingerprint(publication_id, sources, said),
+                "inputs": _fingerprint(publication_id, sources, said, perturbed),
                 "sources": json.dumps(sources),
                 "metadata": json.dumps(said),
                 "run_id": run_id,
@@ -233,7 +235,7 @@ def _datasets(connection: Connection, indicator: dict[str, str]) -> None:
                 max(period_end)::text as period_end, string_agg(distinct place_level, ', ') as place_levels,
                 string_agg(distinct frequency, ', ') as frequencies,
                 sum(cells) as cells, sum(cells_suppressed) as cells_suppressed,
-                sum(cells_recoverable) as cells_recoverable,
+                sum(cells_recoverable) as cells_recoverable, null::text as perturbation,
                 string_agg(distinct custodian, ', ') as custodians,
                 string_agg(distinct licence, ', ') as licences, bool_or(synthetic) as synthetic
             from parts
@@ -250,8 +252,8 @@ def _datasets(connection: Connection, indicator: dict[str, str]) -> None:
     run(connection, f"alter table release.candidate_dataset add primary key ({names(['series_code'])})")
 
 
-def _fingerprint(publication_id: int, sources: dict[str, dict], said: dict) -> str:
-    """Return the checksum of all that a release's files depend on."""
+def _fingerprint(publication_id: int, sources: dict[str, dict], said: dict, perturbed: str | None) -> str:
+    """Return the checksum of all that a release's files depend on; ``perturbed``: how counts are changed."""
     code = hashlib.sha256()
     home = Path(__file__).parents[1]
     for path in sorted(path for package in PACKAGES for path in (home / package).rglob("*")):
@@ -262,6 +264,7 @@ def _fingerprint(publication_id: int, sources: dict[str, dict], said: dict) -> s
         code.update(path.read_bytes())
     inputs = {
         "publication": publication_id,
+        "perturbed": perturbed,
         "sources": sources,
         "metadata": said,
         "texts": texts(),

@@ -192,6 +192,7 @@ def _series(connection: Connection, here: Path, about: About) -> Table:
         "sources": "Identifiers of the sources, separated by commas.",
         "cells_suppressed": "Cells left out to protect respondents.",
         "synthetic": "True when a source is made by a generator.",
+        "perturbation": "How counts are changed to protect respondents: method, and base of a rounding.",
     }
     mart = shapes.read(connection, "marts", "v")["indicator"]
     return Table(

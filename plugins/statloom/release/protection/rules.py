@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, text
 
+from statloom.contracts.perturbation import method_of
 from statloom.errors import StatloomError
 from statloom.publication.sql import run
 
 FREE = "free"
-SUPPRESSION = "suppression"
 TABLE = "release.candidate_rule"
 COLUMNS = {
     "source_id": "text",
@@ -59,7 +59,7 @@ def decide(disclosure: dict, series_code: str) -> Rule:
     if not any(ruled.values()) or any(not given.get("periods") for given in free):
         return Rule(FREE)
     periods = tuple(period for given in free for period in given["periods"])
-    return Rule(disclosure.get("method") or SUPPRESSION, **ruled, free_periods=periods)
+    return Rule(method_of(disclosure, series_code)["method"], **ruled, free_periods=periods)
 
 
 def read(connection: Connection) -> None:
