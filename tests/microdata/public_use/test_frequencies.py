@@ -45,8 +45,8 @@ def test_categories_beyond_64_bits_are_counted():
 
 def test_combinations_know_their_rows_and_amounts():
     codes = np.array([[1, 0], [0, 0], [1, 0]])
-    found = Combinations(codes, np.array([[5.0], [7.0], [1.0]]))
+    found = Combinations(codes, weights=np.array([5.0, 7.0, 1.0]), values=np.array([2, 0, -1]))
     assert found.codes.tolist() == [[0, 0], [1, 0]]
-    assert found.amounts.tolist() == [[1, 7], [2, 6]]
+    assert found.amounts.tolist() == [[1, 7, 1, 0, 0], [2, 6, 0, 0, 1]]
     assert found.of_row.tolist() == [1, 0, 1]
-    assert found.matched(np.array([[-1, 0]])).tolist() == [[3, 13]]
+    assert found.matched(np.array([[-1, 0]])).tolist() == [[3, 13, 1, 0, 1]]

@@ -8,7 +8,7 @@ import pytest
 from statloom.microdata.public_use import diversity
 from statloom.microdata.public_use.errors import PublicUseError
 from statloom.microdata.public_use.frequencies import Combinations, frequencies
-from statloom.microdata.public_use.suppression import Suppression, indicator
+from statloom.microdata.public_use.suppression import Suppression
 
 
 def test_nobody_stays_rare():
@@ -78,11 +78,11 @@ def test_rows_with_the_same_keys_become_diverse(wanted):
     codes = np.column_stack([random.integers(0, 6, 400), random.integers(0, 5, 400)])
     values = random.integers(-1, 4, 400)
     values[(codes == [2, 3]).all(axis=1)] = 1
-    before = Combinations(codes, indicator(values))
+    before = Combinations(codes, values=values)
     assert diversity.violated(before.matched()[:, 1:], wanted).any()
     found = Suppression(codes.copy(), [2, 1])
     found.diversify(values, wanted)
-    after = Combinations(found.codes, indicator(values))
+    after = Combinations(found.codes, values=values)
     assert not diversity.violated(after.matched()[:, 1:], wanted).any()
     assert 0 < (found.codes < 0).sum() < 200
 

@@ -14,7 +14,6 @@ from statloom.microdata.public_use.frequencies import MISSING, Combinations, fre
 from statloom.microdata.public_use.layout import Layout
 from statloom.microdata.public_use.recoding import allowed
 from statloom.microdata.public_use.risk import Risk
-from statloom.microdata.public_use.suppression import indicator
 
 _BAND = re.compile(r"-?[\d.e+]+(-|\+$| to under )?-?[\d.e+]*|under -?[\d.e+]+")
 _PLACE = re.compile(r"[0-9A-Za-z.:_-]{1,24}")
@@ -309,7 +308,7 @@ def _subsets(layout: Layout, codes: np.ndarray, size: int, k: int) -> Finding:
 
 def _l(layout: Layout, codes: np.ndarray, values: np.ndarray, name: str) -> tuple[Finding, dict[str, float]]:
     wanted = layout.public.l
-    found = Combinations(codes, indicator(values))
+    found = Combinations(codes, values=values)
     counts = np.rint(found.matched()[:, 1:])
     low = diversity.violated(counts, wanted)
     known = counts.sum(axis=1) > 0
@@ -325,7 +324,7 @@ def _l(layout: Layout, codes: np.ndarray, values: np.ndarray, name: str) -> tupl
     asked = ", ".join(f"{measure} {value:g}" for measure, value in wanted.items())
 
     def remaining(left: np.ndarray) -> int:
-        again = Combinations(left, indicator(values))
+        again = Combinations(left, values=values)
         return int(diversity.violated(np.rint(again.matched()[:, 1:]), wanted)[again.of_row].sum())
 
     finding = Finding(

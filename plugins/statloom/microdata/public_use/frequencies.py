@@ -5,6 +5,7 @@ match when on each key they are equal or one of them is missing there. This is h
 counts (its ``alpha`` 1, the default): M. Templ, Statistical Disclosure Control for Microdata (2017), 3.2.3.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,17 +45,25 @@ def matched(asked: np.ndarray, codes: np.ndarray, amounts: np.ndarray) -> np.nda
 class Combinations:
     """The different combinations of keys among the rows of a file, and what is known of each.
 
-    ``codes``: combinations × keys; ``amounts``: combinations × amounts, the first the number of rows;
-    ``of_row``: which combination each row has.
+    ``codes``: combinations × keys; ``amounts``: combinations × amounts: the number of rows, the sum of
+    ``weights`` where they are given, and the rows that have each of ``values`` (codes of another variable)
+    where they are given; ``of_row``: which combination each row has.
     """
 
-    def __init__(self, codes: np.ndarray, amounts: np.ndarray | None = None) -> None:
-        rows = len(codes)
+    def __init__(
+        self, codes: np.ndarray, *, weights: np.ndarray | None = None, values: np.ndarray | None = None
+    ) -> None:
         self.codes, self.of_row = distinct(codes)
-        given = np.ones((rows, 1)) if amounts is None else np.column_stack([np.ones(rows), amounts])
-        self.amounts = np.column_stack(
-            [np.bincount(self.of_row, column, len(self.codes)) for column in given.T]
-        )
+        count = len(self.codes)
+        amounts = [np.bincount(self.of_row, minlength=count)]
+        if weights is not None:
+            amounts.append(np.bincount(self.of_row, weights, count))
+        if values is not None:
+            width = int(values.max(initial=0)) + 1
+            known = values >= 0
+            pairs = self.of_row[known] * width + values[known]
+            amounts.extend(np.bincount(pairs, minlength=count * width).reshape(count, width).T)
+        self.amounts = np.column_stack(amounts).astype(float)
 
     def matched(self, asked: np.ndarray | None = None) -> np.ndarray:
         """Return the sums of amounts that match each combination, or each row of ``asked``."""
@@ -67,7 +76,7 @@ def frequencies(codes: np.ndarray, weights: np.ndarray | None = None) -> tuple[n
     """Return for each row of ``codes`` (rows × keys) how many rows match it, itself included, and the sum of
     their weights: ``fk`` (integers) and ``Fk`` (without weights the same). Source: `matched`.
     """
-    found = Combinations(codes, None if weights is None else np.asarray(weights, float)[:, None])
+    found = Combinations(codes, weights=weights)
     sums = found.matched()[found.of_row]
     fk = np.rint(sums[:, 0]).astype(np.int64)
     return fk, sums[:, 1] if weights is not None else fk.astype(float)
@@ -77,8 +86,17 @@ def distinct(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the different rows of ``codes``, sorted, and which of them each row is."""
     if not codes.shape[1]:
         return codes[:1], np.zeros(len(codes), np.int64)
-    _, first, of_row = np.unique(_numbered(codes), return_index=True, return_inverse=True)
-    return codes[first], of_row.reshape(-1)
+    sizes = [int(codes[:, key].max(initial=MISSING)) + 2 for key in range(codes.shape[1])]
+    room = math.prod(sizes)
+    if room > 2 * len(codes):
+        _, first, of_row = np.unique(_numbered(codes, sizes), return_index=True, return_inverse=True)
+        return codes[first], of_row.reshape(-1)
+    # Few possible combinations: marking them spares sorting the rows.
+    numbers = _numbered(codes, sizes)
+    there = np.zeros(room, bool)
+    there[numbers] = True
+    found = np.column_stack(np.unravel_index(np.flatnonzero(there), sizes)) - 1
+    return found.astype(codes.dtype), (np.cumsum(there) - 1)[numbers]
 
 
 def _patterns(codes: np.ndarray) -> np.ndarray:
@@ -87,12 +105,13 @@ def _patterns(codes: np.ndarray) -> np.ndarray:
     return (codes == MISSING) @ bits if codes.shape[1] else np.zeros(len(codes), np.int64)
 
 
-def _numbered(codes: np.ndarray, sizes: Sequence[int] | None = None) -> np.ndarray:
-    """Return one number a row, the same for the same codes and in their order."""
+def _numbered(codes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """Return one number a row, the same for the same codes and in their order. ``sizes``: of each key, one
+    more than its codes, for what is missing."""
     numbers = np.zeros(len(codes), np.int64)
     room = 1
     for key in range(codes.shape[1]):
-        size = sizes[key] if sizes else int(codes[:, key].max(initial=MISSING)) + 2
+        size = sizes[key]
         if room * size > _LARGEST:
             values, numbers = np.unique(numbers, return_inverse=True)
             numbers, room = numbers.reshape(-1), len(values)
@@ -110,11 +129,12 @@ def _summed(codes: np.ndarray, amounts: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def _positions(asked: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where each row of ``asked`` stands among the sorted rows ``groups``, and whether it does."""
-    sizes = np.maximum(asked.max(axis=0, initial=MISSING), groups.max(axis=0, initial=MISSING)) + 2
-    if np.prod(sizes.astype(float)) < _LARGEST:
-        wanted, known = (_numbered(each, [int(size) for size in sizes]) for each in (asked, groups))
+    highest = np.maximum(asked.max(axis=0, initial=MISSING), groups.max(axis=0, initial=MISSING))
+    sizes = [int(code) + 2 for code in highest]
+    if math.prod(sizes) < _LARGEST:
+        wanted, known = (_numbered(each, sizes) for each in (asked, groups))
     else:
-        both = _numbered(np.concatenate([asked, groups]))
+        both = _numbered(np.concatenate([asked, groups]), sizes)
         wanted, known = both[: len(asked)], both[len(asked) :]
     at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
     return at, known[at] == wanted

@@ -78,13 +78,13 @@ class Suppression:
 
         Raises PublicUseError when the file as a whole is not.
         """
-        amounts = indicator(values)
-        if diversity.violated(amounts.sum(axis=0, keepdims=True), wanted).any():
+        whole = np.bincount(values[values >= 0], minlength=1)[None, :]
+        if diversity.violated(whole, wanted).any():
             raise PublicUseError("the file as a whole is not as diverse as declared")
         keys = list(range(self.codes.shape[1]))
         for _ in range(_ROUNDS):
             for chosen in [(), *self._sets(keys)]:
-                found = Combinations(self.codes, amounts)
+                found = Combinations(self.codes, values=values)
                 low = np.flatnonzero(
                     (found.amounts[:, 0] > 0) & diversity.violated(found.matched()[:, 1:], wanted)
                 )
@@ -132,8 +132,3 @@ def _first_of_each(asked: np.ndarray, needs: np.ndarray, rows: np.ndarray) -> np
     taken = np.zeros(len(group), bool)
     taken[order] = needs[order] > gained
     return taken
-
-
-def indicator(values: np.ndarray) -> np.ndarray:
-    """Return rows × values, 1 where a row has the value; a missing one has none."""
-    return (values[:, None] == np.arange(values.max(initial=0) + 1)).astype(float)
