@@ -95,6 +95,12 @@ def collect(figures: Figures, parents: dict[str, str], divided: pd.DataFrame) ->
     terms = Terms([])
     _of_shares(parts, terms)
     _over_places(parts, parents, terms)
+    # A district's own figure is also the sum of what its villages report themselves.
+    own = parts.assign(
+        slice=_group(parts, (*(name for name in _SLICE if name != "source_level"), "breakdown"))
+    )
+    own = own.sort_values(["slice", "place", "is_own"], ascending=[True, True, False], kind="stable")
+    _over_places(own.drop_duplicates(["slice", "place"]), parents, terms)
     for dimension in DIMENSIONS:
         if parts[dimension].nunique() > 1:
             _over_dimension(parts, dimension, terms)
@@ -115,6 +121,7 @@ def _described(figures: Figures) -> pd.DataFrame:
         order = np.arange(1, len(known) + 1)
         order[total] = 0
         coded[name] = order[codes]
+    coded["is_own"] = rows["source_level"].eq(rows["place_level"])
     coded["place"] = rows["place_id"]
     coded["parent"] = rows["parent_id"]
     parts = coded.take(figures.parts["row"].to_numpy()).reset_index(drop=True)
@@ -148,7 +155,11 @@ def _of_shares(parts: pd.DataFrame, terms: Terms) -> None:
 
 
 def _over_places(parts: pd.DataFrame, parents: dict[str, str], terms: Terms) -> None:
-    """A place's parts make the nearest place around them that has a figure, those of each vintage alone."""
+    """A place's parts make the nearest place around them that has a figure, those of each vintage alone.
+
+    ``parts``: at most one for each place of a ``slice``; the index is the position.
+    """
+    position = parts.index.to_numpy()
     known = pd.Index(
         pd.unique(pd.concat([parts["place"], parts["parent"].dropna(), pd.Series(parents).astype(object)]))
     )
@@ -182,7 +193,7 @@ def _over_places(parts: pd.DataFrame, parents: dict[str, str], terms: Terms) -> 
         around[cells] = above[around[cells]]
     child = np.flatnonzero(whole >= 0)
     vintage = parts["place_vintage"].to_numpy()
-    _sum(terms, whole[child], child, vintage[child], int(vintage.max(initial=0)) + 1)
+    _sum(terms, position[whole[child]], position[child], vintage[child], int(vintage.max(initial=0)) + 1)
 
 
 def _sum(terms: Terms, whole: np.ndarray, child: np.ndarray, apart: np.ndarray, width: int) -> None:
@@ -267,25 +278,42 @@ def _over_divided(parts: pd.DataFrame, divided: pd.DataFrame, terms: Terms) -> N
 
 
 def across_series(figures: Figures, signature: np.ndarray, terms: Terms) -> tuple[np.ndarray, np.ndarray]:
-    """Find quantities that several series of a source carry; add what holds between them to ``terms``.
+    """Find quantities that several series or sources carry; add what holds between them to ``terms``.
 
     ``signature`` (over the parts) numbers what each is made of, -1: not known. Returned are pairs of
     positions of figures that are the same: those of series made of the same, or that agree everywhere.
     """
     parts = _described(figures)
-    base = parts["part"].to_numpy() != PARTS.index("rest")
-    table = _group(parts, ("source_id", "release", "period", "time_detail", "breakdown"))
-    quantity = _group(parts, ("series_code", "part"))
-    place = _group(parts.assign(place=pd.factorize(parts["place"])[0]), ("place", "source_level"))
-    amount = parts["amount"].to_numpy()
-    left, right = [np.empty(0, dtype=int)], [np.empty(0, dtype=int)]
-    use = np.flatnonzero(base)
+    parts["line"] = _group(parts.assign(place=pd.factorize(parts["place"])[0]), ("place", "source_level"))
+    slices = ("release", "period", "time_detail", "breakdown")
+    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    _across(parts, ("source_id", *slices), ("series_code", "part"), signature, terms, pairs)
+    if parts["source_id"].nunique() > 1:
+        unknown = np.full(len(parts), -1)
+        _across(parts, ("series_code", "part", *slices), ("source_id",), unknown, terms, pairs)
+    left, right = zip(*pairs, strict=True) if pairs else ((), ())
+    return np.concatenate([*left, []]).astype(int), np.concatenate([*right, []]).astype(int)
+
+
+def _across(
+    parts: pd.DataFrame,
+    slices: tuple[str, ...],
+    columns_by: tuple[str, ...],
+    signature: np.ndarray,
+    terms: Terms,
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+) -> None:
+    """Compare the quantities (``columns_by``) of each of the ``slices``, line by line."""
+    table, quantity = _group(parts, slices), _group(parts, columns_by)
+    line_of, amount = parts["line"].to_numpy(), parts["amount"].to_numpy()
+    # The rest of a share follows from the other two.
+    use = np.flatnonzero(parts["part"].to_numpy() != PARTS.index("rest"))
     use = use[np.argsort(table[use], kind="stable")]
     for inside in np.split(use, np.flatnonzero(np.diff(table[use])) + 1):
         columns, column = np.unique(quantity[inside], return_inverse=True)
         if len(columns) < 2:
             continue
-        lines, line = np.unique(place[inside], return_inverse=True)
+        lines, line = np.unique(line_of[inside], return_inverse=True)
         values = np.full((len(lines), len(columns)), np.nan)
         position = np.full(values.shape, -1)
         values[line, column] = amount[inside]
@@ -295,8 +323,7 @@ def across_series(figures: Figures, signature: np.ndarray, terms: Terms) -> tupl
         keep = np.ones(len(columns), dtype=bool)
         for one, other in _same(values, made_of):
             full = np.flatnonzero((position[:, one] >= 0) & (position[:, other] >= 0))
-            left.append(position[full, one])
-            right.append(position[full, other])
+            pairs.append((position[full, one], position[full, other]))
             keep[other] = False
         chosen = np.flatnonzero(keep)
         for relation in relations(values[:, chosen]):
@@ -307,7 +334,6 @@ def across_series(figures: Figures, signature: np.ndarray, terms: Terms) -> tupl
                 position[np.ix_(full, used)].ravel(),
                 np.tile(relation[relation != 0], len(full)),
             )
-    return np.concatenate(left), np.concatenate(right)
 
 
 def _same(values: np.ndarray, made_of: np.ndarray) -> list[tuple[int, int]]:
