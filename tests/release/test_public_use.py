@@ -33,7 +33,7 @@ class Office:
     def __init__(self, database, project):
         self.database, self.engine, self.project = database, database.engine, project
         self.rows = survey.rows(150)
-        publish_country(database.engine)
+        publish_country(database.engine, units=3, years=1)
 
     def declare(self, **changes) -> None:
         """Write and register the contract; ``changes`` as of `survey.declaration`."""
@@ -53,7 +53,7 @@ class Office:
 
     def publish(self, factor: int) -> None:
         """Publish other figures."""
-        publish_country(self.engine, factor=factor)
+        publish_country(self.engine, units=3, years=1, factor=factor)
 
     def release(self):
         """Release what is published."""
@@ -209,6 +209,15 @@ def test_another_declaration_of_an_edition_that_is_out_is_refused(office):
         office.release()
 
 
+def test_a_declaration_that_was_not_registered_is_refused(office):
+    release.prepare(office.engine, run_id="test")
+    survey.written(office.project / "dags" / "sources", survey.declaration(k=2))
+    with pytest.raises(
+        StatloomError, match=r"survey_2021\.yml: public_use has changed since the contract was"
+    ):
+        release.write(office.engine, run_id="test")
+
+
 def test_texts_may_change_within_an_edition(office):
     first = office.release()
     kept = data(first.folder)
@@ -225,9 +234,11 @@ def test_an_edition_that_waits_for_its_hour_may_be_another_still(office, monkeyp
     )
     first = office.release()
     assert first.embargo is not None
+    kept = data(first.folder)
     office.declare(k=4)
     second = office.release()
-    assert second.release_id == 2
+    assert second.release_id == 2 and second.embargo is not None
+    assert data(second.folder) != kept
 
 
 def test_a_file_that_tells_too_much_stops_the_release(office, monkeypatch):

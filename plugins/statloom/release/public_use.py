@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from statloom import contracts
 from statloom.contracts.model import Contract
+from statloom.contracts.registration import as_json
 from statloom.errors import GateError, StatloomError
 from statloom.exports import checksums, csv, ddi, microdata, microdata_page, parquet
 from statloom.exports.model import About, File, Source, Table
@@ -138,6 +139,10 @@ def _write(
     if contract.public_use is None:
         raise StatloomError(
             f"{contract.path}: public_use has gone since the release was prepared; prepare it again"
+        )
+    if _declaration(json.loads(as_json(contract))) != wanted.declaration_sha256:
+        raise StatloomError(
+            f"{contract.path}: public_use has changed since the contract was registered; run the warehouse"
         )
     layout = Layout(contract)
     target = here / microdata.FOLDER / wanted.source

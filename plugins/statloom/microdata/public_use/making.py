@@ -172,11 +172,15 @@ def _protected(
     found.reach(public.k)
     for size, k in sorted(public.subsets.items()):
         found.reach_subsets(int(size), k, len(keys))
-    for name in public.sensitive:
-        try:
-            found.diversify(after[name].coded().codes, public.l)
-        except PublicUseError as error:
-            raise PublicUseError(f"{name}: {error}") from None
+    # What makes one variable diverse may, by its entropy, make another less so.
+    before = None
+    while before is None or (len(public.sensitive) > 1 and (found.codes != before).any()):
+        before = found.codes.copy()
+        for name in public.sensitive:
+            try:
+                found.diversify(after[name].coded().codes, public.l)
+            except PublicUseError as error:
+                raise PublicUseError(f"{name}: {error}") from None
     made = dict(after)
     for i, name in enumerate(keys):
         gone = found.codes[:, i] == MISSING

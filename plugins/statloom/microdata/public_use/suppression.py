@@ -45,26 +45,25 @@ class Suppression:
         if len(self.codes) < k:
             raise PublicUseError(f"the file has {len(self.codes)} rows, fewer than k = {k}")
         keys = list(range(self.codes.shape[1])) if keys is None else list(keys)
-        for chosen in self._sets(keys):
-            while True:
-                found = Combinations(self.codes[:, keys])
-                rare = self._rare(found, k)
-                if not len(rare):
-                    return
+        found, rare, rows = self._rare(keys, k)
+        for chosen in self._sets(keys) if len(rare) else ():
+            own = [keys.index(key) for key in chosen]
+            while len(rare):
                 asked = found.codes[rare]
-                asked[:, [keys.index(key) for key in chosen]] = MISSING
+                asked[:, own] = MISSING
                 # Where nothing changes, nothing is gained.
-                changed = (asked != found.codes[rare]).any(axis=1)
-                enough = found.matched(asked)[:, 0] >= k
-                if not (changed & enough).any():
+                gains = (asked != found.codes[rare]).any(axis=1)
+                gains[gains] = found.matched(asked[gains])[:, 0] >= k
+                if not gains.any():
                     break
-                candidates = rare[changed & enough]
-                needs = k - found.matched(found.codes[candidates])[:, 0]
-                taken = _first_of_each(asked[changed & enough], needs, found.amounts[candidates, 0])
+                candidates = rare[gains]
+                taken = _first_of_each(asked[gains], k - rows[gains], found.amounts[candidates, 0])
                 self._leave_out(np.isin(found.of_row, candidates[taken]), chosen)
-        raise PublicUseError(
-            f"{len(rare)} combinations of values that always show have fewer than k = {k} rows"
-        )
+                found, rare, rows = self._rare(keys, k)
+        if len(rare):
+            raise PublicUseError(
+                f"{len(rare)} combinations of values that always show have fewer than k = {k} rows"
+            )
 
     def reach_subsets(self, size: int, k: int, of: int) -> None:
         """Leave values out until at least ``k`` rows match every row on any ``size`` of the first ``of``
@@ -98,10 +97,12 @@ class Suppression:
                     self._leave_out(np.isin(found.of_row, low[better]), chosen)
         raise PublicUseError("no keys can be left out so that the file is as diverse as declared")
 
-    def _rare(self, found: Combinations, k: int) -> np.ndarray:
-        """Return the combinations that fewer than ``k`` rows match."""
+    def _rare(self, keys: list[int], k: int) -> tuple[Combinations, np.ndarray, np.ndarray]:
+        """Return the combinations of ``keys``, those that fewer than ``k`` rows match, and how many."""
+        found = Combinations(self.codes[:, keys])
         few = np.flatnonzero(found.amounts[:, 0] < k)
-        return few[found.matched(found.codes[few])[:, 0] < k] if len(few) else few
+        rows = found.matched(found.codes[few])[:, 0] if len(few) else np.zeros(0)
+        return found, few[rows < k], rows[rows < k]
 
     def _sets(self, keys: list[int]) -> list[tuple[int, ...]]:
         """Return the sets of ``keys`` that may be left out, the cheapest first."""
