@@ -182,7 +182,7 @@ def releases(random, name: str, plant: bool, rows: list[list]) -> Pattern:
     for k, values in enumerate(versions):
         margins(pattern, number[k])
         for r, c in np.ndindex(full.shape):
-            note = "; revised" if k == 2 and touched[r, c] else ""
+            note = "left as it is; revised" if k == 2 and touched[r, c] else ""
             figure = "" if hiding[k][r, c] else values[r, c]
             rows[k].append((name, lines[r], columns[c], figure, note))
             if hiding[k][r, c]:
@@ -318,7 +318,7 @@ def patterns(tmp_path_factory):
         },
         several: {
             "releases": ["0", "1", "2"],
-            "revised": {"column": "note", "contains": "; revised"},
+            "revised": {"column": "note", "values": ["revised"]},
             "tables": [persons | {"file": "cells.csv"}],
         },
     }

@@ -30,6 +30,8 @@ FOLDER = "audit"
 SUBJECT = "release.files"
 OWNER = "quality@statloom.example"
 NAMED = 5
+# What the comment of a row says whose figure is another one than that of an earlier release.
+_REVISED = ("revised", "revised since it was left out")
 _GAP = {"column": "obs_status", "values": ["Q"], "missing": ["M", "O"]}
 _CONTRACTS = """
     select source_id, coalesce(contract -> 'disclosure', '{}'::jsonb) as disclosure,
@@ -229,7 +231,7 @@ def description(connection: Connection, releases: list[Path], office: Path) -> d
         "same": "checked",
         "releases": [str(path.resolve()) for path in releases],
         "suppressed": _GAP,
-        "revised": {"column": "comment", "contains": "; revised"},
+        "revised": {"column": "comment", "values": list(_REVISED)},
         "dimensions": {
             "place_id": {"sums": [parents, *between]},
             **{name: {"total": "_T"} for name in DIMENSIONS},

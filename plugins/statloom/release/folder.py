@@ -19,6 +19,11 @@ def start(open_data: Path, release_id: int) -> Path:
     return folder
 
 
+def written(open_data: Path, release_id: int) -> Path:
+    """Return the folder in which release ``release_id`` is being written."""
+    return _writing(open_data, release_id)
+
+
 def embargoed(open_data: Path) -> Path:
     """Return the folder of what is under embargo; it is made with rights for its owner alone."""
     folder = open_data.with_name(f"{open_data.name}_under_embargo")

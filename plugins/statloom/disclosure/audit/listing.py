@@ -26,9 +26,11 @@ OF_SUMS = _PRIMES[-2]
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is counted: ``name`` and what keeps it apart, its part in a share, and what is asked of it."""
+    """What is counted: ``name`` (``base`` without further columns) and what keeps it apart, its part in a
+    share, and what is asked of it."""
 
     name: str
+    base: str
     apart: str
     role: int
     threshold: float
@@ -203,6 +205,7 @@ class Listing:
         return self.book.quantity(
             Quantity(
                 name,
+                entry["quantity"],
                 apart,
                 role,
                 float(entry["threshold"]),

@@ -3,6 +3,7 @@
 import csv
 import glob
 import gzip
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,7 +114,8 @@ def part(path: Path, entry: dict, description: dict) -> Part:
         shown |= ~left_out & (few < entry["respondents"]["minimum"])
     revised = np.zeros(len(line), dtype=bool)
     if mark.get("column") in raw.column_names:
-        revised = np.asarray(pc.match_substring(_one(raw[mark["column"]]), mark["contains"]))
+        among = "|".join(re.escape(value) for value in mark["values"])
+        revised = np.asarray(pc.match_substring_regex(_one(raw[mark["column"]]), f"(^|; ?)({among})($|;)"))
     apart, labels = _apart(raw, entry["quantity_columns"], entry["apart"])
     # What a left-out row shows in spite of it is known to the public, unless the status alone takes it away.
     hidden = left_out if not measures else np.zeros(len(line), dtype=bool)

@@ -39,6 +39,7 @@ def instead(sums, dimension: int, book: Book, unknowns: Unknowns, release: int, 
         np.concatenate([sums.sign, *[signs for *_, signs in added]]),
         np.concatenate([sums.quantity, [quantity for quantity, *_ in added]]),
         np.concatenate([sums.family, family + np.arange(len(added))]),
+        np.concatenate([sums.kin, int(sums.kin.max()) + 1 + np.arange(len(added))]),
         np.concatenate([sums.believed, np.ones(len(added), dtype=bool)]),
         np.concatenate([sums.empty, np.zeros(len(added), dtype=bool)]),
     )

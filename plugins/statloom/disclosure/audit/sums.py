@@ -11,19 +11,22 @@ from statloom.disclosure.audit.unknowns import Unknowns
 ROUNDS = 6
 # A kind of sum is believed when so large a share of those holds of which every figure is published.
 BELIEVED = 0.9
+# With fewer published ones, those of all periods are asked.
+EVIDENCE = 3
 
 
 @dataclass
 class Sums:
     """Sums over one dimension. Of the members: ``sum`` (in order), ``code``, ``sign``; of the sums:
-    ``quantity``, ``family`` (what is believed together), ``believed``, ``empty`` (a member without a row is
-    zero)."""
+    ``quantity``, ``family`` (what is believed together), ``kin`` (the same in all periods), ``believed``,
+    ``empty`` (a member without a row is zero)."""
 
     sum: np.ndarray
     code: np.ndarray
     sign: np.ndarray
     quantity: np.ndarray
     family: np.ndarray
+    kin: np.ndarray
     believed: np.ndarray
     empty: np.ndarray
 
@@ -160,16 +163,25 @@ def _gather(book, dimension, files, total, quantities, unknowns, present, checke
                 number += 1
     if not number:
         return None
-    named = {family: place for place, family in enumerate(dict.fromkeys(families))}
+    kin = [
+        (book.quantities[quantity].base, book.quantities[quantity].role, *more)
+        for quantity, *more in families
+    ]
     return Sums(
         np.concatenate(sums),
         np.concatenate(codes),
         np.concatenate(signs),
         np.array(owners),
-        np.array([named[family] for family in families]),
+        _numbered(families),
+        _numbered(kin),
         np.ones(number, dtype=bool),
         np.zeros(number, dtype=bool),
     )
+
+
+def _numbered(names: list[tuple]) -> np.ndarray:
+    known = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([known[name] for name in names])
 
 
 def _depths(pairs: list[tuple[str, list[str]]]) -> dict[str, int]:
@@ -209,21 +221,34 @@ def _believe(sums: Sums, dimension: int, unknowns: Unknowns, release: int) -> No
     _, first, instance, many = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
     of = sums.sum[member[first]]
     count = len(of)
-    low = np.where(closed, unknowns.lower[unknown], 0.0)[cell]
-    high = np.where(closed, unknowns.upper[unknown], 0.0)[cell]
-    gaps = np.bincount(instance, weights=~closed[cell], minlength=count)
-    middle = np.bincount(instance, weights=sums.sign[member] * (low + high) / 2, minlength=count)
-    give = np.bincount(instance, weights=(high - low) / 2, minlength=count)
-    size = np.bincount(instance, weights=np.abs(low) + np.abs(high), minlength=count)
-    holds = np.abs(middle) <= give + 1e-6 + 1e-9 * size
-    whole = np.bincount(instance, weights=sums.sign[member] > 0, minlength=count) > 0
+    sign = sums.sign[member]
+    low, high = unknowns.lower[unknown[cell]], unknowns.upper[unknown[cell]]
+    least = np.bincount(instance, weights=np.where(sign > 0, low, -high), minlength=count)
+    most = np.bincount(instance, weights=np.where(sign > 0, high, -low), minlength=count)
+    size = np.bincount(instance, weights=np.where(closed[cell], np.abs(low), 0.0), minlength=count)
+    slack = 1e-6 + 1e-9 * size
+    holds = (least <= slack) & (most >= -slack)
+    published = np.bincount(instance, weights=~closed[cell], minlength=count) == 0
+    whole = np.bincount(instance, weights=sign > 0, minlength=count) > 0
     full = many == np.diff(sums.start)[of]
-    families = int(sums.family.max()) + 1
-    for name, chosen, at_least in (("believed", full, 0), ("empty", ~full & whole & (many > 1), 1)):
-        chosen = chosen & (gaps == 0)
-        seen = np.bincount(sums.family[of[chosen]], minlength=families)
-        held = np.bincount(sums.family[of[chosen]], weights=holds[chosen], minlength=families)
-        setattr(sums, name, ((held >= BELIEVED * seen) & (seen >= at_least))[sums.family])
+    # A sum with gaps bears nothing out, but it can be seen not to hold; without a row, at least when too much
+    # is there.
+    wrong = ~published & whole & np.where(full, ~holds, most < -slack)
+    wrong |= published & whole & ~full & (most < -slack)
+    partly = published & ~full & whole & (many > 1)
+    for name, chosen, at_least in (("believed", (published & full) | wrong, 0), ("empty", partly, 1)):
+        own, seen = _borne_out(sums.family, of[chosen], holds[chosen] & ~wrong[chosen])
+        all_periods, anywhere = _borne_out(sums.kin, of[chosen], holds[chosen] & ~wrong[chosen])
+        enough = np.where(seen >= EVIDENCE, own, all_periods)
+        setattr(sums, name, enough & (anywhere >= at_least))
+
+
+def _borne_out(group: np.ndarray, of: np.ndarray, holds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return over the sums whether those of its group hold, and how many are seen."""
+    many = int(group.max()) + 1
+    seen = np.bincount(group[of], minlength=many)
+    held = np.bincount(group[of], weights=holds, minlength=many)
+    return (held >= BELIEVED * seen)[group], seen[group]
 
 
 def _instances(sums: Sums, dimension: int, unknowns: Unknowns, seeds: np.ndarray, done: np.ndarray):
