@@ -45,6 +45,7 @@ def prepare(engine: Engine, *, run_id: str | None) -> None:
         perturbed = perturb.perturb(connection)
         _datasets(connection, marts["indicator"].columns)
         perturb.describe(connection)
+        coarser.describe(connection, said)
         connection.execute(
             text(
                 "insert into release.candidate "

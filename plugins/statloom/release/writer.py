@@ -16,7 +16,7 @@ from statloom.exports.figures import Kept
 from statloom.exports.model import About, Metadata, Source
 from statloom.publication.lock import alone
 from statloom.publication.sql import literal, names, run
-from statloom.release import calendar, changes, folder, metadata, portals, public_use, standing, tables
+from statloom.release import audit, calendar, changes, folder, metadata, portals, public_use, standing, tables
 from statloom.release.about import texts
 from statloom.release.columns import CELL, DATASET, prepare_schema
 from statloom.release.protection import loss, memory
@@ -43,9 +43,10 @@ def write(engine: Engine, *, run_id: str | None, wait_seconds: float = 600) -> R
 
     The same publication under the same rules, texts and code is not released again: the newest release is
     returned, also when it was withdrawn. What a writer left that died is finished when its files were
-    complete, and otherwise removed. Raises GateError when this run's release gate did not pass, StatloomError
-    when nothing is prepared, when a left-out cell can be computed from its neighbours, when the calendar
-    cannot be read, when another release is being written, or when database or disk fail.
+    complete, and otherwise removed. Raises GateError when this run's release gate did not pass, or the auditor
+    finds that the files, beside those of earlier releases, give a left-out cell away; StatloomError when
+    nothing is prepared, when a left-out cell can be computed from its neighbours, when the calendar cannot be
+    read, when another release is being written, or when database or disk fail.
     """
     open_data = settings.load().open_data
     try:
@@ -81,10 +82,17 @@ def _write(connection: Connection, open_data: Path, run_id: str | None) -> Relea
     with connection.begin():
         _is_in_time(connection, newest)
     release_id = _begin(connection, open_data, publication_id, inputs, hours)
-    with connection.begin():
-        about = _about(connection, release_id, publication_id, said)
-        manifest = _files(connection, open_data, about, sources)
-        _rows(connection, release_id, manifest)
+    try:
+        with connection.begin():
+            about = _about(connection, release_id, publication_id, said)
+            manifest = _files(connection, open_data, about, sources)
+            here = folder.written(open_data, release_id)
+            audit.gate(connection, open_data, release_id, here, run_id=run_id)
+            _rows(connection, release_id, manifest)
+    except GateError:
+        # Nothing of it stays, and its number is free again.
+        _recover(connection, open_data)
+        raise
     embargo = standing.embargo(connection, release_id)
     final = folder.appear(open_data, release_id, public=embargo is None)
     _show(connection, open_data, release_id)
@@ -222,6 +230,7 @@ def _files(connection: Connection, open_data: Path, about: About, sources: dict[
     csvw.write(here, about, made)
     catalogue.write(here, about, made, whole)
     changes.write(connection, here, about)
+    loss.write(connection, here)
     portals.write_pages(here, about, made, portal)
     files = [file for table in made for file in (table.file, table.parquet, *table.others) if file]
     return checksums.write(here, {file.path: file.sha256 for file in (*files, *whole)})

@@ -69,6 +69,16 @@ _RELEASES = """
 """
 
 
+_LOSS = """
+    select source_id, place_level, cells, primary_cells, suppressed_cells, not_released_cells,
+        primary_value / nullif(value, 0) as primary_value_share,
+        suppressed_value / nullif(value, 0) as suppressed_value_share
+    from release.loss where release_id = :release_id
+    order by source_id, place_level = 'all',
+        array_position(array['country', 'province', 'district', 'local_unit'], place_level), place_level
+"""
+
+
 def publications(read: Reader) -> Rows:
     """Return the newest publications, the newest first.
 
@@ -92,17 +102,19 @@ def publications(read: Reader) -> Rows:
 
 
 def releases(read: Reader) -> Rows:
-    """Return the releases, the newest first; the newest has ``files`` and ``contents``.
+    """Return the releases, the newest first; the newest has ``files``, ``contents`` and ``loss``.
 
-    ``files``: rows of name, folder and bytes; ``contents``: what its datasets hold, one row a series.
+    ``files``: rows of name, folder and bytes; ``contents``: what its datasets hold, one row a series;
+    ``loss``: what disclosure control took, by source and place level.
     """
     found = read.rows(_RELEASES)
     for row in found:
-        row |= {"files": [], "contents": []}
+        row |= {"files": [], "contents": [], "loss": []}
     newest = next((row for row in found if row["status"] == "released"), None)
     if newest:
         newest["files"] = _files(Path(newest["folder"]))
         newest["contents"] = _contents(read, newest["release_id"])
+        newest["loss"] = read.rows(_LOSS, "release.loss", release_id=newest["release_id"])
     return found
 
 

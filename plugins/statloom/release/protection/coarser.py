@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608  names in these statements are constants of this module
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from statloom.publication.sql import run
 from statloom.release.columns import DIMENSIONS
@@ -53,3 +53,45 @@ def count(connection: Connection) -> None:
         f"from marts.observation o where o.source_id in (select source_id from {TABLE}) "
         f"and {CONDITION} group by o.source_id, o.place_level",
     )
+
+
+def describe(connection: Connection, said: dict) -> None:
+    """Say of each dataset what of it is not released, in each language of its definition.
+
+    ``said``: what ``statloom.release.metadata.read`` found; the words are those of its terms.
+    """
+    levels = {code: (en, ne) for kind, code, en, ne, _ in said.get("term", ()) if kind == "place_level"}
+    dimensions = {name: (en or name, ne) for name, _, en, ne in said.get("breakdown", ())}
+    rows = run(
+        connection,
+        f"select d.series_code, f.place_level, f.without from release.candidate_dataset d join {TABLE} f "
+        "on f.source_id = any(string_to_array(d.sources, ', ')) "
+        "and (f.series is null or d.series_code = any(f.series)) order by 1, 2, 3",
+    )
+    for series, level, without in rows.all():
+        words = [dimensions.get(name, (name, None)) for name in without or ()]
+        place = levels.get(level, (level, None))
+        connection.execute(
+            text(
+                "update release.candidate_dataset set definition = concat_ws(' ', definition, "
+                "cast(:en as text)), definition_ne = definition_ne || ' ' || cast(:ne as text) "
+                "where series_code = :series"
+            ),
+            {
+                "series": series,
+                "en": _sentence(place[0], [en for en, _ in words]),
+                "ne": _sentence_ne(place[1] or place[0], [ne or en for en, ne in words]),
+            },
+        )
+
+
+def _sentence(level: str | None, names: list[str]) -> str:
+    what = f"figures by {' or '.join(name.lower() for name in names)}" if names else "its figures"
+    where = f" on the level {level}" if level else ""
+    return f"To protect respondents, {what}{where} are not released."
+
+
+def _sentence_ne(level: str | None, names: list[str]) -> str:
+    what = f"{' वा '.join(names)} अनुसारका तथ्याङ्क" if names else "यसका तथ्याङ्क"
+    where = f"{level} तहमा " if level else ""
+    return f"उत्तरदाताको गोपनीयता जोगाउन {where}{what} विमोचन गरिएको छैन।"

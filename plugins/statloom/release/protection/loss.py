@@ -3,6 +3,7 @@
 # ruff: noqa: S608  names in these statements are constants of this package
 
 import json
+from pathlib import Path
 
 import pandas as pd
 from sqlalchemy import Connection, text
@@ -12,6 +13,9 @@ from statloom.publication.sql import run
 from statloom.release import frames
 
 TABLE = "release.candidate_loss"
+NAME = "disclosure.json"
+# The numbers of dominance rules are not said: they help who wants to undo the protection.
+_SAID = ("minimum_respondents", "reason", "sensitivity", "method", "methods", "group", "free", "coarser")
 COLUMNS = {
     "source_id": "text",
     "place_level": "text",
@@ -102,3 +106,48 @@ def keep(connection: Connection, release_id: int) -> None:
     """Keep what the prepared release loses as that of ``release_id``."""
     run(connection, f"delete from release.loss where release_id = {release_id:d}")
     run(connection, f"insert into release.loss select {release_id:d}, l.* from {TABLE} l")
+
+
+def write(connection: Connection, here: Path) -> None:
+    """Write ``disclosure.json`` into the release's folder ``here``: how each source with rules is protected,
+    and what that takes from its users, by place level."""
+    protected = run(
+        connection,
+        "select r.source_id, array_agg(r.series_code order by r.series_code) as series, "
+        "s.contract -> 'disclosure' as declared "
+        "from release.candidate_rule r join landing.source s using (source_id) "
+        "where r.method <> 'free' group by 1, 3 order by 1",
+    )
+    losses = run(
+        connection,
+        f"select {', '.join(COLUMNS)} from {TABLE} order by source_id, place_level = 'all', "
+        "array_position(array['country', 'province', 'district', 'local_unit'], place_level), place_level",
+    ).mappings()
+    by_source: dict[str, list[dict]] = {}
+    for row in losses:
+        found = dict(row)
+        by_source.setdefault(found.pop("source_id"), []).append(found)
+    free = run(
+        connection,
+        "select r.source_id, coalesce(f ->> 'reason', s.contract -> 'disclosure' ->> 'reason') as reason, "
+        "array_agg(r.series_code order by r.series_code) as series from release.candidate_rule r "
+        "join landing.source s using (source_id) left join lateral jsonb_array_elements("
+        "coalesce(s.contract -> 'disclosure' -> 'free', '[]')) f on f ->> 'series' = r.series_code "
+        "where r.method = 'free' group by 1, 2 order by 1, 2",
+    ).mappings()
+    document = {
+        "protected": [
+            {
+                "source": row.source_id,
+                "series": list(row.series),
+                "rules": {name: row.declared[name] for name in _SAID if row.declared.get(name)},
+                "loss": by_source.get(row.source_id, []),
+            }
+            for row in protected
+        ],
+        "free": [
+            {"source": row["source_id"], "reason": row["reason"], "series": list(row["series"])}
+            for row in free
+        ],
+    }
+    (here / NAME).write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
