@@ -1,6 +1,7 @@
 """The quality report of a real run, in a real browser."""
 
 import http.server
+import re
 import shutil
 import subprocess
 import sys
@@ -72,12 +73,36 @@ def page(browser, site):
 def test_every_page_of_the_report_opens_without_an_error(page, site, installation):
     report = installation.home / "report"
     pages = sorted(path.relative_to(report) for path in report.rglob("*.html"))
-    assert len(pages) > 60
-    for path in pages:
+    # In Nepali all overviews and one page of each other kind: below, the others are built like the English.
+    first = {path.parent: path for path in reversed(pages)}
+    opened = [p for p in pages if p.parts[0] != "ne" or len(p.parts) == 2 or first[p.parent] == p]
+    assert len(opened) > 60 and len(opened) < len(pages)
+    for path in opened:
         answer = page.goto(f"{site}/{path}")
         assert answer.ok, path
         assert page.title(), path
         assert page.troubles == [], path
+
+
+BUILT_OF = (
+    r"<(table|tr|svg|path|script|form|input|select|button|details)\b"
+    r'|\b(id|src|class|data-(?:value|place|method|error|state|map))="([^"]*)"'
+)
+
+
+def test_pages_in_nepali_are_built_as_the_english_ones(first_run, installation):
+    """Both have the same elements, identifiers, scripts and data, in the same order; only texts differ."""
+    report = installation.home / "report"
+
+    def built(path):
+        found = re.findall(BUILT_OF, path.read_text())
+        return [(tag, name, value.replace("../", "")) for tag, name, value in found]
+
+    pages = sorted((report / "ne").rglob("*.html"))
+    assert len(pages) > 60
+    for path in pages:
+        english = report / path.relative_to(report / "ne")
+        assert built(path) == built(english), path
 
 
 def test_every_link_of_the_front_page_leads_somewhere(page, site):
