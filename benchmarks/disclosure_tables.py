@@ -6,6 +6,8 @@
 - sparse: 110 townships in 25 districts in 5 states x 2 sexes x 10 ages, a third of the size: most cells are
   small or zero; flat: the same number of townships and ages, one sex; single: districts of one or two
   townships, so that small cells are those of districts too
+- linked: the places and breakdowns of sparse as persons, and two shares of them: each person is in the first
+  or the second part of either; the whole and four parts are 23,265 linked cells
 """
 
 import numpy as np
@@ -21,7 +23,10 @@ SIZES = {
     "sparse": (110, 25, 5, 10, 1, 2, 3.0),
     "flat": (110, 25, 5, 10, 1, 1, 10.0),
     "single": (110, 75, 15, 10, 1, 2, 10.0),
+    "linked": (110, 25, 5, 10, 1, 2, 25.0),
 }
+# The quantities of linked tables: persons, and the two parts of each share with how many are in the first.
+SHARES = {"literate": ("illiterate", 0.7), "employed": ("not_employed", 0.12)}
 
 
 def frame(name: str, seed: int = 2026) -> tuple[pd.DataFrame, list[Dimension]]:
@@ -55,6 +60,9 @@ def frame(name: str, seed: int = 2026) -> tuple[pd.DataFrame, list[Dimension]]:
     codes.append("_T")
     places = np.concatenate(levels).astype(int)
 
+    if name == "linked":
+        first = [random.binomial(counts, share) for _, share in SHARES.values()]
+        counts = np.stack([counts, *(part for n in first for part in (n, counts - n))], axis=-1)
     full = np.tensordot(places, counts, axes=(1, 0))
     for axis in (*((1,) if sexes > 1 else ()), 2, *((3,) if residences > 1 else ())):
         full = np.concatenate([full, full.sum(axis=axis, keepdims=True)], axis=axis)
@@ -64,6 +72,8 @@ def frame(name: str, seed: int = 2026) -> tuple[pd.DataFrame, list[Dimension]]:
         "age": [*(f"a{number}" for number in range(ages)), "_T"],
         "residence": ["U", "R", "_T"] if residences > 1 else ["_T"],
     }
+    if name == "linked":
+        axes["part"] = ["_T", *(code for first, (rest, _) in SHARES.items() for code in (first, rest))]
     index = pd.MultiIndex.from_product(axes.values(), names=axes.keys())
     cells = pd.DataFrame({"value": full.ravel()}, index=index).reset_index()
     cells.insert(
@@ -82,6 +92,9 @@ def frame(name: str, seed: int = 2026) -> tuple[pd.DataFrame, list[Dimension]]:
         cells = cells.drop(columns="residence")
     if sexes == 1:
         cells = cells.drop(columns="sex")
+    if name == "linked":
+        parts = ((first, rest) for first, (rest, _) in SHARES.items())
+        dimensions.append(Dimension("part", tuple(("_T", pair) for pair in parts)))
     return cells, dimensions
 
 

@@ -17,6 +17,8 @@ from statloom.disclosure.secondary_repair import settled
 from statloom.disclosure.secondary_whole import Budget, Workers, solve
 from statloom.disclosure.tables import Table, parts_of
 
+LAST = 0.06  # share of the time that is left for the last steps
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -144,7 +146,7 @@ def suppress(
     unit_of_figures = (1.0 if least.max(initial=0.0) > 0 else 1e-6) / unit
     with Workers(workers if len(live) > 1000 else 1) as crew:
         parts = [(cells, problem, _within(blocks, cells, len(live))) for cells, problem in _parts(everything)]
-        budget = Budget(began, began + time_limit, gap, progress)
+        budget = Budget(began, began + (1.0 - LAST) * time_limit, gap, progress)
         for (cells, problem, _), solution in zip(parts, solve(parts, budget, crew), strict=True):
             suppressed[cells] = _without_known(problem, solution.pattern, unit_of_figures)
             bound += solution.bound

@@ -5,7 +5,8 @@ Deviations ``d`` from the true values keep every sum (``equations @ d = 0``). A 
 a suppressed one can rise without limit and fall to the least value that the public knows it to have.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -35,6 +36,15 @@ class Problem:
     cell: np.ndarray
     sign: np.ndarray
     need: np.ndarray
+
+    @cached_property
+    def present(self) -> sparse.csr_array:
+        """Which cells stand in which equation, as ones."""
+        return abs(self.equations).sign()
+
+    def asking(self, which: np.ndarray) -> "Problem":
+        """Return the problem with the demands ``which`` (mask) alone."""
+        return replace(self, cell=self.cell[which], sign=self.sign[which], need=self.need[which])
 
     def part(self, cells: np.ndarray) -> "Problem":
         """Return the problem of ``cells`` (positions) alone, with the equations that lie wholly among them:

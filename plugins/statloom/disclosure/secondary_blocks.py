@@ -14,11 +14,12 @@ from scipy import sparse
 
 from statloom.disclosure.secondary_attack import SMALL, Attack, Demands, Problem, cut, unmet
 from statloom.disclosure.secondary_cover import Cuts, Master
-from statloom.disclosure.secondary_repair import accompanied, mend, near, thin
+from statloom.disclosure.secondary_quick import quick
+from statloom.disclosure.secondary_repair import accompanied, near
+from statloom.disclosure.secondary_thin import thin
 
 BREATH = 1e-3
 MANY = 100_000  # open demands times cells from which on each demand gives one cut, not three
-LAST = 2.0  # seconds in which needless cells are still taken out of a pattern that is not near the bound
 VIOLATED = 0.98  # a demand of which the shares of a relaxation allow less than this yields a cut
 
 
@@ -41,7 +42,7 @@ class Guard:
     """The attacker's view of one problem; finds the cuts that a pattern violates."""
 
     def __init__(self, problem: Problem, cuts: Cuts, deadline: float) -> None:
-        """After ``deadline`` patterns are mended instead of grown."""
+        """After ``deadline`` no more cuts are looked for."""
         self.problem, self.cuts, self._deadline = problem, cuts, deadline
         demands = (problem.cell, problem.sign, problem.need)
         self._bare = Demands(Attack(problem.equations, problem.down), *demands)
@@ -59,6 +60,8 @@ class Guard:
         self._breathe(share, np.ones(len(share)))
         _, left = self._bare.many(np.arange(len(problem.cell)), VIOLATED)
         for which in left:
+            if time.monotonic() > self._deadline:
+                break
             reached, _, reduced = self._bare.one(which)
             if reached < VIOLATED:
                 row = self._row(which, self._breathing.one(which)[2])
@@ -76,6 +79,8 @@ class Guard:
         for weight in weights if len(open_) * len(share) < MANY else weights[:1]:
             self._breathe(share, weight)
             for which in open_:
+                if time.monotonic() > self._deadline:
+                    break
                 row = self._row(which, self._breathing.one(which)[2])
                 if row @ share < 1.0 - 1e-6:
                     found.append(self.cuts.add(row))
@@ -97,7 +102,7 @@ class Guard:
                 return grown, first
             late = time.monotonic() > self._deadline
             if late or not self._hit(grown, self.refuse(grown, open_)):
-                return mend(self.problem, grown), first
+                return quick(self.problem, [], grown, until=self._deadline), first
 
     def _hit(self, pattern: np.ndarray, rows: list[tuple[np.ndarray, np.ndarray]]) -> bool:
         """Add to ``pattern`` the cells that satisfy ``rows`` at least cost; say whether any was added."""
@@ -140,14 +145,17 @@ def protect(
     gap: float,
     cuts: Cuts | None = None,
     start: np.ndarray | None = None,
+    sure: np.ndarray | None = None,
     bound: float = 0.0,
 ) -> Solution:
     """Return a pattern that meets all demands within the relative ``gap`` of the cheapest, or the best found
     before ``deadline`` (of ``time.monotonic``).
 
-    ``cuts`` are those known already, ``start`` is a pattern to begin with, ``bound`` is proven already. All
-    demands together must be possible.
+    ``cuts`` are those known already, ``start`` is a pattern to begin with, ``sure`` one that is known to meet
+    all demands, ``bound`` is proven already. All demands together must be possible.
     """
+    if sure is not None and time.monotonic() > deadline:
+        return Solution(sure, problem.price(sure), bound, cuts or Cuts(problem))
     if cuts is None:
         cuts = Cuts(problem)
         cuts.seed(problem)
@@ -158,11 +166,14 @@ def protect(
     def proven(cost: float) -> float:
         return float(np.ceil(cost - 1e-4)) if whole_costs else cost
 
-    best, best_cost = None, np.inf
+    best, best_cost = sure, np.inf if sure is None else problem.price(sure)
     if start is not None or time.monotonic() > deadline:
         start = problem.given if start is None else start | problem.given
-        best, _ = guard.grow(start)
-        best = thin(problem, best, near(problem, best, best & ~start))
+        grown, _ = guard.grow(start)
+        grown = thin(problem, grown, near(problem, grown, grown & ~start), until=deadline)
+        if problem.price(grown) < best_cost:
+            best, best_cost = grown, problem.price(grown)
+    if best is not None:
         best = accompanied(problem, best)
         best_cost = problem.price(best)
     if best_cost > bound * (1 + gap) + SMALL:
@@ -178,7 +189,7 @@ def protect(
         chosen = problem.given if chosen is None else chosen | problem.given
         grown, open_ = guard.grow(chosen)
         if open_ and problem.price(grown) < 1.15 * best_cost:
-            grown = thin(problem, grown, near(problem, grown, grown & ~chosen))
+            grown = thin(problem, grown, near(problem, grown, grown & ~chosen), until=deadline)
         grown = accompanied(problem, grown)
         cost = problem.price(grown)
         if cost < best_cost:
@@ -190,7 +201,7 @@ def protect(
         if open_:
             bound = max(bound, proven(relax(problem, guard, master, deadline, patience=1)))
     if best_cost > bound * (1 + gap) + SMALL:
-        best = thin(problem, best, best & ~problem.given, until=max(deadline, time.monotonic()) + LAST)
+        best = thin(problem, best, best & ~problem.given, until=deadline)
         best_cost = problem.price(best)
     return Solution(best, best_cost, bound, cuts)
 

@@ -103,8 +103,8 @@ class Master:
     def whole(
         self, *, gap: float, seconds: float, start: np.ndarray | None
     ) -> tuple[np.ndarray | None, float]:
-        """Return the cells of the cheapest cover within ``gap`` (none if none is found in time) that leaves no
-        cell alone in a sum, and a proven bound of the cost. ``start`` is a cover that is known."""
+        """Return the cells of the cheapest cover within ``gap`` (none if none is found in time), and a proven
+        bound of the cost. It leaves no cell alone in a sum. ``start`` is such a cover that is known."""
         import highspy
 
         share, cost = self.relaxed()

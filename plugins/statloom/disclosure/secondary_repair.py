@@ -1,7 +1,5 @@
 """Make a pattern protecting at little cost, and take out of it what protects nothing."""
 
-import time
-
 import numpy as np
 from scipy import sparse
 
@@ -15,9 +13,7 @@ from statloom.disclosure.secondary_attack import (
     Problem,
     load,
     solver,
-    unmet,
 )
-from statloom.disclosure.tables import parts_of
 
 
 class Repair:
@@ -61,22 +57,6 @@ class Repair:
         return pattern | (np.abs(value[:count] - value[count:]) > SMALL) if found else None
 
 
-def mend(problem: Problem, pattern: np.ndarray, repair: Repair | None = None) -> np.ndarray:
-    """Return ``pattern`` with the cells added that its unmet demands need, less the needless of them."""
-    mended, open_ = pattern, np.flatnonzero(unmet(problem, pattern))
-    if not len(open_):
-        return pattern
-    repair = repair or Repair(problem)
-    for which in open_:
-        cell, sign, need = int(problem.cell[which]), int(problem.sign[which]), float(problem.need[which])
-        found = repair.add(mended, cell, sign or UP, need)
-        if found is None and sign == 0:
-            found = repair.add(mended, cell, DOWN, need)
-        if found is not None:
-            mended = found
-    return thin(problem, mended, near(problem, mended, mended & ~pattern))
-
-
 def accompanied(problem: Problem, pattern: np.ndarray) -> np.ndarray:
     """Return ``pattern`` without the secondary cells that are alone in a sum, one after the other: these are
     known to anyone and protect nothing."""
@@ -95,55 +75,6 @@ def near(problem: Problem, pattern: np.ndarray, added: np.ndarray) -> np.ndarray
     present = abs(problem.equations)
     touched = (present @ added.astype(float) > 0).astype(float)
     return pattern & ~problem.given & (present.T @ touched > 0)
-
-
-def thin(
-    problem: Problem, pattern: np.ndarray, candidates: np.ndarray, *, until: float = np.inf
-) -> np.ndarray:
-    """Return ``pattern`` without those ``candidates`` (true) that no demand needs, dearest first; what is not
-    tried ``until`` then (``time.monotonic``) stays."""
-    columns = np.flatnonzero(pattern)
-    inner, _ = problem.among(columns)
-    part = parts_of(inner)
-    result = pattern.copy()
-    for number in np.unique(part[candidates[columns]]):
-        inside = columns[part == number]
-        piece, place = problem.among(inside)
-        attack = Attack(piece, problem.down[inside])
-        attack.suppress(np.ones(len(inside)))
-        mine = np.flatnonzero(place[problem.cell] >= 0)
-        asked = Demands(attack, place[problem.cell[mine]], problem.sign[mine], problem.need[mine])
-        uses = np.zeros((len(mine), len(inside)), dtype=bool)
-        found, left = asked.many(np.arange(len(mine)))
-        for which, deviation in found:
-            uses[which] = np.abs(deviation) > SMALL
-        for which in left:
-            uses[which] = asked.one(which)[1]
-        trial = inside[candidates[inside]]
-        for cell in trial[np.argsort(-problem.cost[trial], kind="stable")]:
-            if time.monotonic() > until:
-                return result
-            attack.publish(int(place[cell]))
-            again = _uses_without(asked, np.flatnonzero(uses[:, place[cell]]))
-            if again is None:
-                attack.publish(int(place[cell]), back=True)
-            else:
-                result[cell] = False
-                for which, moved in again:
-                    uses[which] = moved
-    return result
-
-
-def _uses_without(asked: Demands, users: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]] | None:
-    """Return how the demands ``users`` are met now, the cells that move for each; none if one is not."""
-    found, left = asked.many(users)
-    result = [(which, np.abs(deviation) > SMALL) for which, deviation in found]
-    for which in left:
-        share, moved, _ = asked.one(which)
-        if share < MET:
-            return None
-        result.append((which, moved))
-    return result
 
 
 def settled(problem: Problem, pattern: np.ndarray, unit: float) -> np.ndarray:

@@ -18,7 +18,7 @@ from scipy import sparse
 from statloom.disclosure.secondary_attack import Problem, load, solver
 from statloom.disclosure.secondary_blocks import Solution, protect
 from statloom.disclosure.secondary_cover import Cuts
-from statloom.disclosure.secondary_repair import mend
+from statloom.disclosure.secondary_quick import quick
 
 WHOLE = 300  # cells up to which a table is solved without taking it apart
 GROUP = 1500  # cells up to which groups of blocks are joined to larger ones
@@ -37,6 +37,11 @@ class Budget:
     def note(self, text: str) -> None:
         """Write down what has been reached."""
         self.notes.append(f"{time.monotonic() - self.began:.1f} s: {text}")
+
+    @property
+    def late(self) -> bool:
+        """Say whether the time is over."""
+        return time.monotonic() > self.deadline
 
     def until(self, share: float) -> float:
         """Return the moment when ``share`` of the time left is over."""
@@ -86,7 +91,8 @@ def solve(
     alone = [piece for piece, is_small in zip(pieces, small, strict=True) if is_small]
     mine = sum(len(piece.problem.cell) for piece in alone)
     if alone:
-        _protect_all(alone, [], budget.until(mine / todo), budget.gap, crew)
+        until = budget.until(mine / todo)
+        _alone(alone, until, budget.gap, crew)
         budget.note(f"{len(alone)} tables as a whole")
     todo -= mine
     for piece, is_small, (_, problem, blocks) in zip(pieces, small, parts, strict=True):
@@ -97,22 +103,52 @@ def solve(
     return [piece.solution for piece in pieces]
 
 
+def _alone(pieces: list[Piece], deadline: float, gap: float, crew: Workers) -> None:
+    """Solve tables that have no blocks or few cells."""
+    demands = sum(len(piece.problem.cell) for piece in pieces)
+    total = max(0.0, deadline - time.monotonic()) * crew.count
+    tasks = [
+        (piece.problem, deadline, 3.0 * total * len(piece.problem.cell) / demands, gap) for piece in pieces
+    ]
+    for piece, solution in zip(pieces, crew.map(_protect_alone, tasks), strict=True):
+        piece.solution = solution
+
+
+def _protect_alone(task: tuple[Problem, float, float, float]) -> Solution:
+    """Solve one table: the problem, deadline, seconds, gap."""
+    problem, deadline, seconds, gap = task
+    now = time.monotonic()
+    deadline = min(deadline, now + seconds)
+    sure = None
+    if len(problem.cost) > WHOLE or now > deadline:
+        sure = quick(problem, [], problem.given, until=now + 0.3 * max(0.0, deadline - now))
+    return protect(problem, deadline=deadline, gap=gap, sure=sure)
+
+
 def _solve_in_blocks(problem: Problem, blocks: list[np.ndarray], budget: Budget, crew: Workers) -> Solution:
     """Solve one connected table."""
+    sure = quick(problem, blocks, problem.given, until=budget.until(0.3), run=crew.map)
+    budget.note(f"at first: {problem.price(sure):,.0f}")
+    if budget.late:
+        return Solution(sure, problem.price(sure), 0.0, Cuts(problem))
     leaves = _pieces(problem, blocks)
-    _protect_all(leaves, [], budget.until(0.5), budget.gap / 2, crew)
+    _protect_all(leaves, [], sure, budget.until(0.5), budget.gap / 2, crew)
     budget.note(
         f"{len(leaves)} blocks: at least {sum(leaf.solution.bound for leaf in leaves):,.0f}, overlaps twice"
     )
     groups = _pieces(problem, grouped(blocks))
-    pattern, bound = problem.given, 0.0
-    for fine in (1.0, 0.5, 0.25):
-        _protect_all(groups, leaves, budget.until(0.6), budget.gap * fine, crew)
-        pattern, bound = _union(problem, groups), packed(problem, [*leaves, *groups])
+    pattern, bound = sure, 0.0
+    for fine, share in ((1.0, 0.75), (0.5, 0.75), (0.25, 0.8)):
+        _protect_all(groups, leaves, sure, budget.until(share), budget.gap * fine, crew)
+        union, bound = _union(problem, groups), packed(problem, [*leaves, *groups])
+        if problem.price(union) < problem.price(pattern):
+            pattern = union
         budget.note(f"{len(groups)} groups: {problem.price(pattern):,.0f}, at least {bound:,.0f}")
-        if problem.price(pattern) <= bound * (1 + budget.gap) or time.monotonic() > budget.deadline:
+        if problem.price(pattern) <= bound * (1 + budget.gap) or budget.late:
             break
-    pattern = mend(problem, pattern)
+    pattern = quick(problem, [], pattern, until=budget.deadline)
+    if problem.price(sure) < problem.price(pattern):
+        pattern = sure
     budget.note(f"mended over all: {problem.price(pattern):,.0f}")
     return Solution(pattern, problem.price(pattern), bound, Cuts(problem))
 
@@ -125,9 +161,11 @@ def _pieces(problem: Problem, sets: list[np.ndarray]) -> list[Piece]:
     return sorted(pieces, key=lambda piece: len(piece.problem.cell))
 
 
-def _protect_all(pieces: list[Piece], inner: list[Piece], deadline: float, gap: float, crew: Workers) -> None:
+def _protect_all(
+    pieces: list[Piece], inner: list[Piece], sure: np.ndarray, deadline: float, gap: float, crew: Workers
+) -> None:
     """Solve all ``pieces`` that are not yet known within ``gap``, with what is known of the ``inner`` ones
-    that lie within them."""
+    that lie within them, and of a pattern of the whole, ``sure`` to meet all demands."""
     pieces = [piece for piece in pieces if piece.solution is None or not piece.solution.within(gap)]
     demands = sum(len(piece.problem.cell) for piece in pieces)
     total = max(0.0, deadline - time.monotonic()) * crew.count
@@ -136,7 +174,7 @@ def _protect_all(pieces: list[Piece], inner: list[Piece], deadline: float, gap: 
         # A hard piece may take more than its share of the time, but not all of it.
         seconds = 3.0 * total * len(piece.problem.cell) / demands
         known = [piece] if piece.solution else _known(piece, inner)
-        tasks.append((piece.cells, piece.problem, known, deadline, seconds, gap))
+        tasks.append((piece.cells, piece.problem, known, sure[piece.cells], deadline, seconds, gap))
     for piece, solution in zip(pieces, crew.map(_protect, tasks), strict=True):
         piece.solution = solution
 
@@ -147,12 +185,13 @@ def _known(piece: Piece, inner: list[Piece]) -> list[Piece]:
     return [one for one in inner if within.issuperset(one.cells.tolist())]
 
 
-def _protect(task: tuple[np.ndarray, Problem, list[Piece], float, float, float]) -> Solution:
-    """Solve one piece: its cells, what they are, what is known within it, deadline, seconds, gap."""
-    inside, problem, known, deadline, seconds, gap = task
+def _protect(task: tuple[np.ndarray, Problem, list[Piece], np.ndarray, float, float, float]) -> Solution:
+    """Solve one piece: its cells, what they are, what is known within it, a pattern that is sure, deadline,
+    seconds, gap."""
+    inside, problem, known, sure, deadline, seconds, gap = task
     deadline = min(deadline, time.monotonic() + seconds)
     if not known:
-        return protect(problem, deadline=deadline, gap=gap)
+        return protect(problem, deadline=deadline, gap=gap, sure=sure)
     cuts = Cuts(problem)
     cuts.seed(problem)
     start = problem.given.copy()
@@ -165,7 +204,7 @@ def _protect(task: tuple[np.ndarray, Problem, list[Piece], float, float, float])
             cuts.put(cells[columns], values)
         cuts.worth(cells, problem.cost, one.solution.bound)
     bound = packed(problem, [Piece(place[one.cells], one.problem, one.solution) for one in known])
-    return protect(problem, deadline=deadline, gap=gap, cuts=cuts, start=start, bound=bound)
+    return protect(problem, deadline=deadline, gap=gap, cuts=cuts, start=start, sure=sure, bound=bound)
 
 
 def _union(problem: Problem, pieces: list[Piece]) -> np.ndarray:
