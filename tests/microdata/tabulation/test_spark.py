@@ -90,25 +90,25 @@ def folder(tmp_path_factory):
 
 
 def test_every_cell_is_the_same_on_a_cluster_of_two_workers(master, folder):
-    data, seen = folder / "persons", {}
+    data = folder / "persons"
     with Spark(master, SMALL).session() as session:
         executors = session._spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size()
-        for name in ("counts", "weighted"):
-            (plan,) = load_request(folder / f"{name}.yml")
-            seen[name] = plan, tabulate(data, plan, engine=Spark())
-        (plan,) = load_request(folder / "weighted.yml")
+        (counts,) = load_request(folder / "counts.yml")
+        seen = tabulate(data, counts, engine=Spark())
+        (weighted,) = load_request(folder / "weighted.yml")
         with pytest.raises(TabulationError, match="3,000 units have a weight that is missing, zero"):
-            tabulate(folder / "unweighted.parquet", plan, engine=Spark())
+            tabulate(folder / "unweighted.parquet", weighted, engine=Spark())
         # A part from either engine may stand beside one from the other.
         one, other = folder / "persons" / "0.parquet", [folder / "persons" / f"{n}.parquet" for n in (1, 2)]
-        parts = [cells(one, plan, engine=Spark()), cells(other, plan)]
+        parts = [cells(one, weighted, engine=Spark()), cells(other, weighted)]
     # The driver has a place of its own in the list.
     assert executors == 3
-    for plan, table in seen.values():
-        here = tabulate(data, plan)
-        assert len(here) > 500
-        assert table.cast(here.schema).equals(here)
-    assert roll_up([parts[0].cast(parts[1].schema), parts[1]], plan).equals(here)
+    here = tabulate(data, counts)
+    assert len(here) > 500
+    assert seen.cast(here.schema).equals(here)
+    # All weighted cells from the cluster: the test below.
+    here = tabulate(data, weighted)
+    assert roll_up([parts[0].cast(parts[1].schema), parts[1]], weighted).equals(here)
 
 
 SUBMIT = """
