@@ -3,6 +3,8 @@
 import html
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +16,20 @@ from tests.quality.report.conftest import write_boundaries
 SOURCE = "births"
 
 
+@pytest.fixture(scope="module")
+def written() -> dict[str, Path]:
+    """The report of the country as it is, once a test has had it written."""
+    return {}
+
+
 @pytest.fixture
-def site(country, tmp_path):
-    """The folder of the written report."""
-    report.write(country.engine, tmp_path / "site")
+def site(request, written, tmp_path_factory, tmp_path):
+    """The folder of the written report, a copy of its own for each test."""
+    if not written:
+        folder = tmp_path_factory.mktemp("report") / "site"
+        report.write(request.getfixturevalue("country").engine, folder)
+        written["site"] = folder
+    shutil.copytree(written["site"], tmp_path / "site")
     return tmp_path / "site"
 
 
