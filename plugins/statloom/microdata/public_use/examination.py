@@ -261,7 +261,9 @@ def _k(layout: Layout, codes: np.ndarray, fk: np.ndarray, k: int) -> Finding:
         f"{count} combinations of keys are shared by fewer than {k} rows"
         if count
         else f"the rarest combination of keys is shared by {int(fk.min())} rows",
-        _advice(layout.keys, codes, lambda left: int((frequencies(left)[0] < k).sum())) if count else "",
+        _advice(layout, layout.keys, codes, lambda left: int((frequencies(left)[0] < k).sum()))
+        if count
+        else "",
     )
 
 
@@ -279,7 +281,7 @@ def _k_households(layout: Layout, codes: np.ndarray, fk: np.ndarray, k: int) -> 
         f"{count} combinations of keys are shared by fewer than {k} households"
         if count
         else f"the rarest combination of keys is shared by {int(fk.min())} households",
-        _advice(names, codes, lambda left: int((frequencies(left)[0] < k).sum())) if count else "",
+        _advice(layout, names, codes, lambda left: int((frequencies(left)[0] < k).sum())) if count else "",
     )
 
 
@@ -337,7 +339,7 @@ def _l(layout: Layout, codes: np.ndarray, values: np.ndarray, name: str) -> tupl
         f"{int(low.sum())} combinations of keys are less diverse; the lowest: {said}"
         if low.any()
         else f"the lowest: {said}",
-        _advice(layout.keys, codes, remaining) if low.any() else "",
+        _advice(layout, layout.keys, codes, remaining) if low.any() else "",
         column=name,
     )
     return finding, lowest
@@ -347,6 +349,10 @@ def _risks(
     layout: Layout, codes: np.ndarray, weights: np.ndarray | None, of: np.ndarray, measured: Risk
 ) -> list[Finding]:
     limit = layout.public.maximum_global_risk
+    who = {
+        "individual": "persons expected to be recognised",
+        "household": "persons expected to be of a household of which somebody is recognised",
+    }
     kinds = [("individual", measured.individual, "global risk of persons")]
     if layout.household is not None:
         kinds.append(("household", measured.household, "global risk of households"))
@@ -365,19 +371,21 @@ def _risks(
             f"The {name} is at most {limit:.2%}",
             value <= limit,
             len(codes),
-            0 if value <= limit else round(measured.expected),
-            f"{value:.3%}, {measured.expected:.1f} persons expected to be recognised",
-            "" if value <= limit else _advice(layout.keys, codes, remaining(kind)),
+            0 if value <= limit else round(value * len(codes)),
+            f"{value:.3%}, {value * len(codes):.1f} {who[kind]}",
+            "" if value <= limit else _advice(layout, layout.keys, codes, remaining(kind)),
         )
         for kind, value, name in kinds
     ]
 
 
-def _advice(names: list[str], codes: np.ndarray, remaining) -> str:
+def _advice(layout: Layout, names: list[str], codes: np.ndarray, remaining) -> str:
     """Say which key to make coarser: that without which least remains."""
-    if len(names) < 2:
-        return f"make {names[0]} coarser"
-    left = {name: remaining(np.delete(codes, i, axis=1)) for i, name in enumerate(names)}
+    left = {
+        name: remaining(np.delete(codes, i, axis=1))
+        for i, name in enumerate(names)
+        if name != layout.size and len(names) > 1
+    }
     best = sorted(left, key=lambda name: left[name])[:2]
     said = " or ".join(
         f"{name} (without it: {left[name]:.3%})"
@@ -385,4 +393,6 @@ def _advice(names: list[str], codes: np.ndarray, remaining) -> str:
         else f"{name} (without it: {left[name]} rows)"
         for name in best
     )
-    return f"make coarser {said}"
+    if layout.size is None:
+        return f"make coarser {said or names[0]}"
+    return f"make coarser {said}, or lower largest_household" if said else "lower largest_household"
