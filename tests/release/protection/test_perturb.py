@@ -10,6 +10,7 @@ from statloom import release
 from statloom.errors import StatloomError
 from statloom.publication import publish
 from statloom.quality import gates
+from statloom.release import audit
 from statloom.release.protection import secret
 from tests.publication.marts import query, run
 from tests.release.country import build_country, contract, declare
@@ -45,13 +46,13 @@ def publish_whole(engine, **options) -> None:
         "where series_code = 'NP_POP' and sex <> '_T'",
         *(
             f"update candidate.observation o set {part} = s.amount from (select series_code, period, sex, "
-            f"sum({part}) as amount from candidate.observation where place_level = 'local_unit' group by 1, 2, 3)"
-            f" s where o.place_level <> 'local_unit' and (o.series_code, o.period, o.sex) = "
+            f"sum({part}) as amount from candidate.observation where place_level = 'local_unit' "
+            f"group by 1, 2, 3) s where o.place_level <> 'local_unit' and (o.series_code, o.period, o.sex) = "
             f"(s.series_code, s.period, s.sex) and s.amount is not null"
             for part in ("value", "numerator", "denominator")
         ),
-        "update candidate.observation o set value = s.amount from (select place_id, period, sum(value) as amount "
-        "from candidate.observation where series_code = 'NP_POP' and sex <> '_T' group by 1, 2) s "
+        "update candidate.observation o set value = s.amount from (select place_id, period, sum(value) "
+        "as amount from candidate.observation where series_code = 'NP_POP' and sex <> '_T' group by 1, 2) s "
         "where o.series_code = 'NP_POP' and o.sex = '_T' and (o.place_id, o.period) = (s.place_id, s.period)",
         "update candidate.observation set value = 100 * numerator / denominator, n = null, comment = null "
         "where series_code = 'NP_TOILET'",
@@ -68,6 +69,9 @@ def released(database) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Release what is published; return the true figures and those of the files, by observation key."""
     release.prepare(database.engine, run_id="test")
     made = release.write(database.engine, run_id="test")
+    with database.engine.connect() as connection:
+        verdict = audit.standing(connection, made.folder.parent)
+    assert verdict is None or verdict.passed, verdict.message
     shown = pd.concat(pd.read_csv(path, dtype={"place_code": str}) for path in made.folder.glob("data/*.csv"))
     columns = ["observation_key", "series_code", "place_id", "place_level", "period", "sex", "value"]
     columns += ["numerator", "denominator"]
@@ -121,7 +125,7 @@ def test_controlled_rounding_keeps_all_sums_and_shares_within_bounds(database):
     share = shown[shown["series_code"] == "NP_TOILET"]
     there = share["denominator"] > 0
     assert share.loc[there, "value"].to_numpy() == pytest.approx(
-        (100 * share["numerator"] / share["denominator"])[there].to_numpy()
+        (100 * share["numerator"] / share["denominator"])[there].to_numpy(), abs=1e-6
     )
     assert share.loc[~there, "value"].isna().all()
     assert set(share.loc[~there, "obs_status"]) <= {"M"}
@@ -180,6 +184,20 @@ def test_no_file_of_the_release_has_a_true_count_and_the_gate_passes(database):
         "from release.candidate_cell",
     )
     assert result == [(0, 0, True, 3, 0)]
+    judged = gates.judge("release", "release", engine=database.engine)
+    assert judged.passed, judged.message
+    for planted, said in (
+        ("value = 2 where series_code = 'NP_POP'", "No rounded or perturbed count is smaller"),
+        ("n = 7 where series_code = 'NP_TOILET'", "A figure that is to be rounded or perturbed"),
+        (
+            "perturbed = false where series_code = 'NP_POP'",
+            "A figure that is to be rounded or perturbed",
+        ),
+    ):
+        release.prepare(database.engine, run_id="test")
+        run(database.engine, f"update release.candidate_cell set {planted} and place_code = '103'")
+        judged = gates.judge("release", "release", engine=database.engine)
+        assert not judged.passed and said in judged.message
 
 
 def test_one_series_may_be_protected_otherwise_than_its_source(database):

@@ -27,6 +27,7 @@ METHODS = (*ROUNDING, CELL_KEY)
 SHOWN = "release.rounded_cell"
 SECONDS = 60.0
 _PARTS = ("value", "numerator", "denominator")
+_DECIMALS = 1e-5
 _EMPTIED = ("n", "se", "cv", "ci_low", "ci_high", "deff")
 _WHAT = ("place_id", "period", "time_detail", *DIMENSIONS)
 _SELECT = f"""
@@ -38,7 +39,7 @@ _SELECT = f"""
     from release.candidate_cell c
     join marts.place p using (place_id)
     where c.method in ({", ".join(literal(name) for name in METHODS)}) and not c.suppressed
-        and c.value is not null
+        and num_nonnulls(c.value, c.numerator, c.denominator) > 0
     order by c.observation_key
 """
 
@@ -145,18 +146,24 @@ def _refuse(rows: pd.DataFrame) -> None:
 
 def _ratio(rows: pd.DataFrame) -> pd.Series:
     """Return for each share what its value is of numerator by denominator (100: per cent), by key."""
-    share = rows["numerator"].notna() & rows["denominator"].notna()
-    used = rows[share & (rows["numerator"] > 0)]
+    used = rows[rows["numerator"].gt(0) & rows["denominator"].gt(0)]
     of = used["value"] * used["denominator"] / used["numerator"]
-    by = of.groupby([used["source_id"], used["series_code"]])
-    if len(of) and ((by.max() - by.min()) > 1e-6 * by.max()).any():
-        source, series = ((by.max() - by.min()) / by.max()).idxmax()
-        raise StatloomError(
-            f"{series} of {source} is not its numerator by its denominator: perturbed parts do not give it"
-        )
-    known = by.median()
+    # The marts' values are rounded to six decimals: the largest numerators tell the ratio best.
+    largest = used.sort_values("numerator", kind="stable").drop_duplicates(
+        ["source_id", "series_code"], keep="last"
+    )
+    known = (
+        of[largest.index].round(4).set_axis(pd.MultiIndex.from_frame(largest[["source_id", "series_code"]]))
+    )
     pairs = pd.MultiIndex.from_frame(rows[["source_id", "series_code"]])
     found = known.reindex(pairs).fillna(100.0).to_numpy() if len(known) else np.full(len(rows), 100.0)
+    off = (rows["value"] - found * rows["numerator"] / rows["denominator"]).abs()
+    if (off > _DECIMALS * np.maximum(1.0, rows["value"].abs())).any():
+        first = rows.loc[off.idxmax()]
+        raise StatloomError(
+            f"{first.series_code} of {first.source_id} is not its numerator by its denominator: perturbed "
+            "parts do not give it; declare suppression for it in the contract's 'disclosure', under 'methods'"
+        )
     return pd.Series(found, rows["observation_key"])
 
 
@@ -178,15 +185,18 @@ def _independent(connection, source_id, each, rows, signatures, key) -> pd.DataF
         if each.method != CELL_KEY:
             made.loc[there.index, part] = perturbation.random_rounding(count, names, base=each.base, key=key)
             continue
-        draw = perturbation.aggregate_draws(names, count, key=key)
+        draw = np.full(len(there), np.nan)
         if draws is not None:
-            draw = _by_respondents(there, part, count, draws, draw)
+            draw = _by_respondents(there, part, count, draws)
+        without = np.flatnonzero(np.isnan(draw))
+        named = [names[cell] for cell in without]
+        draw[without] = perturbation.aggregate_draws(named, count[without], key=key)
         made.loc[there.index, part] = perturbation.perturbed(count, draw, table)
     return made
 
 
-def _by_respondents(rows, part, count, draws, draw) -> np.ndarray:
-    """Return ``draw`` with the keys of those cells whose respondents are known."""
+def _by_respondents(rows, part, count, draws) -> np.ndarray:
+    """Return the keys of the cells whose respondents are known, NaN for the others."""
     names = ["series_code", "place_id", *DIMENSIONS]
     known = rows[names].merge(draws[draws["role"] == part], on=names, how="left")
     # Of other deliveries, or made of other units than were tabulated: the same name, other respondents.
@@ -194,7 +204,7 @@ def _by_respondents(rows, part, count, draws, draw) -> np.ndarray:
     if not same.all():
         log.info("%d of %d counts have no respondents of their own in the vault", (~same).sum(), len(same))
     sums = np.where(same, known["key_sum"].fillna(0).to_numpy(), 0).astype(np.int64)
-    return np.where(same, perturbation.cell_draws(sums), draw)
+    return np.where(same, perturbation.cell_draws(sums), np.nan)
 
 
 def _identity(rows: pd.DataFrame, part: str, signatures: dict) -> list[str]:
@@ -286,7 +296,7 @@ def _write(connection, rows, how, result, ratio) -> None:
     changed = pd.DataFrame(
         {
             "observation_key": rows["observation_key"],
-            "value": np.where(share, value, result["value"].to_numpy(dtype=float)),
+            "value": np.where(share, value.round(6), result["value"].to_numpy(dtype=float)),
             "numerator": np.where(share, numerator, np.nan),
             "denominator": result["denominator"],
             "least": [each.least for each in how],
