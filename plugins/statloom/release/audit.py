@@ -309,23 +309,17 @@ def _distance(method: dict) -> float:
 
 
 def _boundaries(connection: Connection, office: Path) -> None:
-    """Write which places of one boundary edition make up one of another, as the law says and anyone knows."""
-    there = run(connection, "select to_regclass('places.crosswalk') is not null").scalar_one()
-    for name, whole, part in (
-        ("former", "from_place_id", "to_place_id"),
-        ("present", "to_place_id", "from_place_id"),
-    ):
-        # A whole of whose parts each lies in it alone.
-        rows = (
-            run(
-                connection,
-                f"select {whole}, {part} from places.crosswalk a where not exists (select from "
-                f"places.crosswalk b where b.{part} = a.{part} and b.{whole} <> a.{whole}) and not exists "
-                f"(select from places.crosswalk c where c.{whole} = a.{whole} and exists (select from "
-                f"places.crosswalk d where d.{part} = c.{part} and d.{whole} <> c.{whole})) order by 1, 2",
-            ).all()
-            if there
-            else []
-        )
-        with (office / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([("whole", "part"), *rows])
+    """Write which places of one boundary edition make up one of another, as the law says and anyone knows:
+    places all of whose parts lie in them alone.
+    """
+    rows = []
+    if run(connection, "select to_regclass('places.crosswalk') is not null").scalar_one():
+        rows = run(
+            connection, "select distinct from_place_id, to_place_id from places.crosswalk order by 1, 2"
+        ).all()
+    links = pd.DataFrame(rows, columns=["from", "to"])
+    for name, whole, part in (("former", "from", "to"), ("present", "to", "from")):
+        alone = links.groupby(part)[whole].transform("size") == 1
+        wholly = alone.groupby(links[whole]).transform("all") if len(links) else alone
+        pairs = links.loc[wholly, [whole, part]].sort_values([whole, part])
+        pairs.to_csv(office / f"{name}.csv", index=False, header=["whole", "part"])

@@ -5,6 +5,7 @@ Parquet files of the series, every mart, and the report of changes.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -100,10 +101,8 @@ def _filled(
     rows = np.flatnonzero(about)
     part = frame.take(pa.array(rows)).to_pandas()
     has = part[there].notna().any(axis=1).to_numpy()
-    cells = (
-        part[list(by)].astype(str).agg(" and ".join, axis=1) if len(part) else part.get(by[0], pd.Series())
-    )
-    return _said(here, path, rows[has] + 1, "observation " + cells[has].astype(str))
+    cells = [" and ".join(map(str, keys)) for keys in part.loc[has, list(by)].itertuples(index=False)]
+    return _said(here, path, rows[has] + 1, [f"observation {cell}" for cell in cells])
 
 
 def _of_countries(here: Path, path: Path, out: pd.DataFrame) -> pd.DataFrame:
@@ -156,7 +155,7 @@ def _of_changes(here: Path, out: pd.DataFrame) -> pd.DataFrame:
     return _said(here, path, bad["index"].to_numpy() + 1, bad["series_code"] + ", " + bad["place_id"])
 
 
-def _said(here: Path, path: Path, lines: np.ndarray, cells: pd.Series) -> pd.DataFrame:
+def _said(here: Path, path: Path, lines: np.ndarray, cells: Iterable[str]) -> pd.DataFrame:
     file = path.relative_to(here).as_posix()
     frame = pd.DataFrame({"file": file, "line": lines, "cell": list(cells), "verdict": VERDICT})
     frame["sentence"] = [

@@ -45,7 +45,12 @@ STATES = {
 RESULTS = {"bad": "failed", "warn": "warned", "good": "met", "none": "nothing judged"}
 ORDER = {"bad": 0, "part": 1, "warn": 2, "good": 3, "none": 4}
 PUBLIC_USE = "public_use_"  # before the source: what judgements of a public-use file are about
-WHOLE = {"marts": "all marts", "release": "the release", "backup": "backups"}
+WHOLE = {
+    "marts": "all marts",
+    "release": "the release",
+    "release.files": "the release's files",
+    "backup": "backups",
+}
 STAGES = {
     "read": "reading",
     "defect": "known defect",
