@@ -330,3 +330,17 @@ def test_a_source_without_a_declaration_has_no_file(office):
     declare(office.engine, SOURCE, as_json(made), {})
     publish(office.engine, run_id="test", code_version="abc")
     assert not (office.release().folder / "microdata").exists()
+
+
+def test_an_earlier_edition_comes_back_as_it_was(office):
+    """Also when a later one was prepared but never seen, and the delivery is another by now."""
+    kept = data(office.release().folder)
+    (office.project / "config").mkdir()
+    hours = office.project / "config" / "release_calendar.csv"
+    hours.write_text("release_at,title,title_ne\n2999-01-01T10:00:00+05:45,Later,पछि\n")
+    office.declare(edition=2, reason="coarser", k=4)
+    unseen = office.release()
+    assert unseen.embargo is not None and data(unseen.folder) != kept
+    office.deliver("b" * 64, survey.rows(150, seed=2))
+    office.declare()
+    assert data(office.release().folder) == kept

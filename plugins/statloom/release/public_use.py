@@ -57,7 +57,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class _Former:
-    """The newest release of a source's public-use file. ``public``: somebody may have seen this edition."""
+    """A source's public-use file in a release. ``public``: somebody may have seen this edition."""
 
     release_id: int
     edition: int
@@ -147,19 +147,8 @@ def _write(
     layout = Layout(contract)
     target = here / microdata.FOLDER / wanted.source
     target.mkdir(parents=True)
-    former = _former(connection, wanted.source)
+    former = _former(contract, wanted, _editions(connection, wanted.source))
     if former is not None:
-        _refuse_another(contract, wanted, former)
-    keep = (
-        former is not None
-        and former.edition == wanted.edition
-        and (
-            former.public
-            or (former.delivery_sha256, former.declaration_sha256)
-            == (wanted.delivery_sha256, wanted.declaration_sha256)
-        )
-    )
-    if keep:
         measures, delivery = _kept(here, contract, wanted, former), former.delivery_sha256
     else:
         measures, delivery = _make(here, contract, wanted), wanted.delivery_sha256
@@ -176,39 +165,45 @@ def _write(
     return _describe(connection, here, about, contract, wanted, delivery, measures, frames)
 
 
-def _former(connection: Connection, source: str) -> _Former | None:
-    row = connection.execute(
+def _editions(connection: Connection, source: str) -> list[_Former]:
+    """Return the public-use files of the source in all releases that stand, the newest first."""
+    rows = connection.execute(
         text(
             "select p.*, exists (select from release.public_use o join release.visible v using (release_id)"
             "  where o.source_id = p.source_id and o.edition = p.edition) as public"
             " from release.public_use p join release.release r using (release_id)"
             " where p.source_id = :source and r.status in ('released', 'withdrawn')"
-            " order by p.release_id desc limit 1"
+            " order by p.release_id desc"
         ),
         {"source": source},
-    ).one_or_none()
-    if row is None:
-        return None
-    named = row._mapping
-    return _Former(**{field.name: named[field.name] for field in dataclasses.fields(_Former)})
+    ).mappings()
+    return [_Former(**{field.name: row[field.name] for field in dataclasses.fields(_Former)}) for row in rows]
 
 
-def _refuse_another(contract: Contract, wanted: Declared, former: _Former) -> None:
-    """Raise GateError where the public has this edition otherwise declared, or a later one."""
+def _former(contract: Contract, wanted: Declared, there: list[_Former]) -> _Former | None:
+    """Return the release whose file goes into this one too; None when a file is to be made.
+
+    Raises GateError where the public has this edition otherwise declared, or a later one.
+    """
     where = f"{contract.path}: public_use"
-    if not former.public:
-        return
-    if wanted.edition < former.edition:
+    seen = [each for each in there if each.public]
+    if later := [each for each in seen if each.edition > wanted.edition]:
         raise GateError(
-            f"{where}: edition {former.edition} went out with release {former.release_id}; a file of edition "
-            f"{wanted.edition} would be a third one beside it. Raise the edition, and say why that is safe"
+            f"{where}: edition {later[0].edition} went out with release {later[0].release_id}; a file of "
+            f"edition {wanted.edition} would be one more beside it. Raise it, and say why that is safe"
         )
-    if wanted.edition == former.edition and wanted.declaration_sha256 != former.declaration_sha256:
-        raise GateError(
-            f"{where}: edition {former.edition} went out with release {former.release_id} under another "
-            "declaration; two files of the same persons can be intersected. Take the change back, or raise "
-            "the edition and say why both may lie side by side"
-        )
+    for each in seen:
+        if each.edition == wanted.edition:
+            if each.declaration_sha256 != wanted.declaration_sha256:
+                raise GateError(
+                    f"{where}: edition {each.edition} went out with release {each.release_id} under another "
+                    "declaration; two files of the same persons can be intersected. Take the change back, or "
+                    "raise the edition and say why both may lie side by side"
+                )
+            return each
+    same = (wanted.edition, wanted.delivery_sha256, wanted.declaration_sha256)
+    unseen = (each for each in there if not each.public)
+    return next((e for e in unseen if (e.edition, e.delivery_sha256, e.declaration_sha256) == same), None)
 
 
 def _kept(here: Path, contract: Contract, wanted: Declared, former: _Former) -> dict:

@@ -64,7 +64,10 @@ def _described(layout: Layout, name: str) -> str:
         return "Running number, given at random for this file"
     column = layout.columns[name]
     recoded = made(layout.public.recode.get(name))
-    parts = [column.description or column.label or "", recoded.en if recoded else ""]
+    said = column.description or column.label or ""
+    if column.role == "place_code" and not said:
+        said = f"Code of the {column.level} in the scheme {layout.contract.place.scheme}"
+    parts = [said, recoded.en if recoded else ""]
     return ". ".join(part.rstrip(".") for part in parts if part)
 
 
@@ -129,7 +132,8 @@ def _variable(layout: Layout, record: str, name: str, values: pa.ChunkedArray, l
         found = pc.value_counts(values.drop_null()).to_pylist()
         counts = {entry["values"]: entry["counts"] for entry in sorted(found, key=lambda e: e["values"])}
     column = layout.columns.get(name)
-    title = (column.description or column.label) if column else _described(layout, name)
+    known = column and (column.description or column.label)
+    title = known or (_described(layout, name) if not column or column.role == "place_code" else name)
     return Variable(
         name=name,
         record=record,
