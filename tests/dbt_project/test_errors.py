@@ -87,35 +87,37 @@ def test_full_counts_have_no_test(built):
     assert rows == [(None, None, None, "no test: neither side has an error")]
 
 
-@pytest.mark.parametrize(
-    ("harm", "repair", "named"),
-    [
-        (
-            "update candidate.change set se = se / 2 where covariance = 'none: independent strata'",
-            "update candidate.change set se = se * 2 where covariance = 'none: independent strata'",
-            "Of independent figures the squares of the errors add up",
-        ),
-        (
-            "update candidate.change set p_value = p_value / 3 where p_value > 0.1",
-            "update candidate.change set p_value = p_value * 3 where p_value > 0.1 / 3 and p_value <= 1.0 / 3"
-            " and abs(p_value * 3 - erfc(abs(z) / sqrt(2))) < 1e-9",
-            "p is that of z in a normal distribution",
-        ),
-        (
-            "update candidate.observation set quality_band = null where quality_band = 'unreliable'",
-            "update candidate.observation set quality_band = 'unreliable' where quality_rule = 'withhold'",
-            "Every estimate, and nothing else, is in a band of quality",
-        ),
-    ],
-)
-def test_a_planted_fault_is_stopped(built, harm, repair, named):
-    built.run(harm)
+PLANTED = [
+    (
+        "update candidate.change set se = se / 2 where covariance = 'none: independent strata'",
+        "update candidate.change set se = se * 2 where covariance = 'none: independent strata'",
+        "Of independent figures the squares of the errors add up",
+    ),
+    (
+        "update candidate.change set p_value = p_value / 3 where p_value > 0.1",
+        "update candidate.change set p_value = p_value * 3 where p_value > 0.1 / 3 and p_value <= 1.0 / 3"
+        " and abs(p_value * 3 - erfc(abs(z) / sqrt(2))) < 1e-9",
+        "p is that of z in a normal distribution",
+    ),
+    (
+        "update candidate.observation set quality_band = null where quality_band = 'unreliable'",
+        "update candidate.observation set quality_band = 'unreliable' where quality_rule = 'withhold'",
+        "Every estimate, and nothing else, is in a band of quality",
+    ),
+]
+
+
+def test_planted_faults_are_stopped_each_by_its_name(built):
+    """All at once: to judge the marts is what costs."""
+    for harm, *_ in PLANTED:
+        built.run(harm)
     try:
         judged = gates.judge("marts", "marts", engine=built.engine)
         assert not judged.passed
-        assert named in judged.message
+        assert [named for *_, named in PLANTED if named not in judged.message] == []
     finally:
-        built.run(repair)
+        for _, repair, _ in reversed(PLANTED):
+            built.run(repair)
 
 
 def test_the_preferred_figure_by_its_error(built):
