@@ -12,7 +12,7 @@ from statloom.publication import publish
 from statloom.quality import gates
 from statloom.release import audit
 from statloom.release.protection import secret
-from tests.publication.marts import query, run
+from tests.publication.marts import build, query, run
 from tests.release.country import build_country, contract, declare
 
 pytestmark = pytest.mark.database
@@ -59,30 +59,39 @@ def publish_whole(engine, **options) -> None:
         "update candidate.observation set source_level = 'local_unit'",
         "drop table if exists candidate.indicator_series",
     )
-    from tests.publication.marts import build
-
     build(engine, "indicator_series", "select * from candidate.observation", "observation_key")
     publish(engine, run_id="test", code_version="abc")
 
 
-def released(database) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Release what is published; return the true figures and those of the files, by observation key."""
+COLUMNS = ["observation_key", "series_code", "place_id", "place_level", "period", "sex", "value"]
+COLUMNS += ["numerator", "denominator", "obs_status", "comment"]
+
+
+def figures(database, table: str) -> pd.DataFrame:
+    """The figures of ``table`` by observation key."""
+    found = pd.DataFrame(query(database.engine, f"select {', '.join(COLUMNS)} from {table}"), columns=COLUMNS)
+    found["observation_key"] = found["observation_key"].astype(str)
+    numbers = ["value", "numerator", "denominator"]
+    found[numbers] = found[numbers].astype(float)
+    return found.set_index("observation_key").sort_index()
+
+
+def prepared(database) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Prepare what is published; return the true figures and the candidates."""
     release.prepare(database.engine, run_id="test")
+    return figures(database, "marts.observation"), figures(database, "release.candidate_cell")
+
+
+def released(database) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Release what is published; return the true figures and those of the files."""
+    true, _ = prepared(database)
     made = release.write(database.engine, run_id="test")
     with database.engine.connect() as connection:
         verdict = audit.standing(connection, made.folder.parent)
     assert verdict is None or verdict.passed, verdict.message
     shown = pd.concat(pd.read_csv(path, dtype={"place_code": str}) for path in made.folder.glob("data/*.csv"))
-    columns = ["observation_key", "series_code", "place_id", "place_level", "period", "sex", "value"]
-    columns += ["numerator", "denominator"]
-    true = pd.DataFrame(
-        query(database.engine, f"select {', '.join(columns)} from marts.observation"), columns=columns
-    )
-    true["observation_key"] = true["observation_key"].astype(str)
-    numbers = ["value", "numerator", "denominator"]
-    true[numbers] = true[numbers].astype(float)
     shown.attrs["folder"] = made.folder
-    return true.set_index("observation_key").sort_index(), shown.set_index("observation_key").sort_index()
+    return true, shown.set_index("observation_key").sort_index()
 
 
 def counts(frame: pd.DataFrame) -> pd.Series:
@@ -140,14 +149,15 @@ def test_controlled_rounding_keeps_all_sums_and_shares_within_bounds(database):
 def test_a_figure_that_has_not_changed_stays_the_same_in_the_next_release(database, block):
     publish_whole(database.engine)
     protect(database.engine, **block)
-    true, shown = released(database)
+    out = released if block is ROUNDING else prepared
+    true, shown = out(database)
     run(
         database.engine,
         "update candidate.observation set value = value + 1 where series_code = 'NP_POP' and period = '2011' "
         "and (place_level <> 'local_unit' or place_code = '103') and sex in ('F', '_T')",
     )
     publish(database.engine, run_id="test", code_version="abc")
-    later, again = released(database)
+    later, again = out(database)
     same = counts(true) == counts(later).reindex(counts(true).index)
     assert (~same).sum() == 6
     kept = counts(shown)[same] == counts(again)[same]
@@ -159,7 +169,24 @@ def test_a_figure_that_has_not_changed_stays_the_same_in_the_next_release(databa
 def test_noise_never_shows_a_small_count_and_stays_near(database):
     publish_whole(database.engine, units=60)
     protect(database.engine, **NOISE)
+    # A mart whose figures are differences of true ones, and one that repeats them.
+    select = (
+        "select series_code, place_id, '2011' as baseline_period, '2012' as latest_period, 1.5 as difference"
+    )
+    build(
+        database.engine,
+        "sdg_progress",
+        f"{select} from candidate.observation where sex = '_T' group by series_code, place_id",
+        "series_code, place_id",
+    )
+    build(database.engine, "place_profile", "select * from candidate.observation", "observation_key")
+    publish(database.engine, run_id="test", code_version="abc")
     true, shown = released(database)
+    marts = shown.attrs["folder"] / "marts"
+    assert len(pd.read_csv(marts / "sdg_progress.csv")) == 0
+    profile = pd.read_csv(marts / "place_profile.csv", index_col="observation_key").sort_index()
+    for name in ("value", "numerator", "denominator"):
+        assert profile[name].equals(shown[name])
     noise = counts(shown) - counts(true)
     assert np.abs(noise).max() <= 5
     assert not counts(shown).isin([1, 2]).any()
@@ -215,15 +242,15 @@ def test_the_secret_may_not_change_unseen(database, monkeypatch):
     publish_whole(database.engine)
     protect(database.engine, **NOISE)
     monkeypatch.setenv("STATLOOM_PERTURBATION_KEY", "11" * 32)
-    _, shown = released(database)
+    _, shown = prepared(database)
     monkeypatch.setenv("STATLOOM_PERTURBATION_KEY", "22" * 32)
     with pytest.raises(StatloomError, match="another one than in earlier releases"):
         release.prepare(database.engine, run_id="test")
     monkeypatch.setenv(secret.CHANGED, "yes")
-    _, again = released(database)
+    _, again = prepared(database)
     assert not counts(again).equals(counts(shown))
     monkeypatch.delenv(secret.CHANGED)
-    _, third = released(database)
+    _, third = prepared(database)
     assert counts(third).equals(counts(again))
     monkeypatch.setenv("STATLOOM_PERTURBATION_KEY", "short")
     with pytest.raises(StatloomError, match="64 hexadecimal digits are needed"):
