@@ -17,22 +17,23 @@ WIDER = 5  # times as many cells in the next one
 
 
 def quick(
-    problem: Problem, regions: list[np.ndarray], start: np.ndarray, *, until: float, run: Callable = map
+    problem: Problem, levels: list[list[np.ndarray]], start: np.ndarray, *, until: float, run: Callable = map
 ) -> np.ndarray:
     """Return ``start`` with cells added until all demands are met that suppressing everything would meet.
 
-    ``regions`` are sets of cells to begin with; what they cannot protect is looked for around each cell,
-    wider and wider. Needless cells are taken out of what was added ``until`` then (``time.monotonic``).
-    ``run`` applies a function to each of a list, as ``map``.
+    ``levels`` are lists of regions to begin with, small ones first; what these cannot protect is looked for
+    around each cell, wider and wider. Needless cells are taken out of what was added ``until`` then
+    (``time.monotonic``). ``run`` applies a function to each of a list, as ``map``.
     """
     pattern = start | problem.given
     left = unmet(problem, pattern) if start.any() else np.ones(len(problem.cell), dtype=bool)
-    tasks = [_region(problem, region, pattern, left, until) for region in regions]
-    tasks = [task for task in tasks if len(task[2])]
-    for (cells, _, asked, _), (found, met) in zip(tasks, run(_cover, tasks), strict=True):
-        pattern[cells] |= found
-        left[asked[met]] = False
-    if left.any():
+    for regions in levels:
+        tasks = [_region(problem, region, pattern, left, until) for region in regions]
+        tasks = [task for task in tasks if len(task[2])]
+        for (cells, _, asked, _), (found, met) in zip(tasks, run(_cover, tasks), strict=True):
+            pattern[cells] |= found
+            left[asked[met]] = False
+    if levels and left.any():
         left &= unmet(problem, pattern)
     size = BALL
     while left.any():
@@ -44,9 +45,11 @@ def quick(
             task = _region(problem, cells, pattern, left, until)
             found, met = _cover(task)
             pattern[task[0]] |= found
-            left[task[2][met]] = False
-            if left[first] or whole:
-                again[first], left[first] = True, False
+            # What this region cannot protect is looked for in a wider one next.
+            again[first] = True
+            again[task[2]] = ~met
+            left[first] = False
+            left[task[2]] = False
             if whole:
                 return pattern
         left, size = again, size * WIDER

@@ -127,7 +127,8 @@ def _protect_alone(task: tuple[Problem, float, float, float]) -> Solution:
 
 def _solve_in_blocks(problem: Problem, blocks: list[np.ndarray], budget: Budget, crew: Workers) -> Solution:
     """Solve one connected table."""
-    sure = quick(problem, blocks, problem.given, until=budget.until(0.3), run=crew.map)
+    groups = grouped(blocks)
+    sure = quick(problem, [blocks, groups], problem.given, until=budget.until(0.3), run=crew.map)
     budget.note(f"at first: {problem.price(sure):,.0f}")
     if budget.late:
         return Solution(sure, problem.price(sure), 0.0, Cuts(problem))
@@ -136,7 +137,7 @@ def _solve_in_blocks(problem: Problem, blocks: list[np.ndarray], budget: Budget,
     budget.note(
         f"{len(leaves)} blocks: at least {sum(leaf.solution.bound for leaf in leaves):,.0f}, overlaps twice"
     )
-    groups = _pieces(problem, grouped(blocks))
+    groups = _pieces(problem, groups)
     pattern, bound = sure, 0.0
     for fine, share in ((1.0, 0.75), (0.5, 0.75), (0.25, 0.8)):
         _protect_all(groups, leaves, sure, budget.until(share), budget.gap * fine, crew)
