@@ -9,6 +9,7 @@ import xml.etree.ElementTree as xml
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from jsonschema import Draft202012Validator
 
 from statloom import release, settings
 from statloom.contracts.registration import as_json
@@ -17,6 +18,9 @@ from statloom.exports import checksums
 from statloom.microdata import vault
 from statloom.microdata.public_use.suppression import Suppression
 from statloom.publication import publish
+from statloom.quality.report import look, site
+from statloom.quality.report.data import collect
+from statloom.quality.report.words import Words
 from statloom.release import public_use
 from statloom.settings import Settings
 from tests.microdata.public_use import survey
@@ -159,6 +163,27 @@ def test_the_file_is_described(office):
         assert f'lang="{language}"' in page
         assert survey.SURVEY["public_use"]["terms"][language] in page
         assert f"{losses['age']['suppressed']:,} / {losses['age']['values']:,}" in page
+
+
+def test_the_report_shows_risk_and_loss(office):
+    said = json.loads((office.release().folder / "microdata" / SOURCE / "public_use.json").read_text())
+    report = collect(office.engine)
+    (file,) = report["public_use"]
+    assert file["risk"] == said["measured"]["risk"]
+    assert file["limits"] == {"k": 3, "l": {"distinct": 2}, "maximum_global_risk": 0.03}
+    lost = {row["name"]: row["suppressed"] for row in file["variables"]}
+    assert lost["age"] == next(x["suppressed"] for x in said["losses"] if x["variable"] == "age") > 0
+    schema = json.loads(site.SCHEMA.read_text())["properties"]["public_use"]
+    Draft202012Validator(schema).validate(report["public_use"])
+    gate = next(gate for gate in report["gates"] if gate["subject"] == f"public_use_{SOURCE}")
+    assert (gate["state"], gate["expectations"]) == ("good", 12)
+    nepali = Words("ne")
+    templates = look.environment(nepali, report)
+    page = templates.get_template("public_use_part.html.j2").render()
+    assert nepali.missing == set()
+    assert nepali.relative(file["risk"]["household"]) in page
+    for result in gate["results"]:
+        assert not str(nepali.described(result["description"])).startswith("<span"), result["description"]
 
 
 def test_the_same_delivery_gives_the_same_file_in_every_release(office):
