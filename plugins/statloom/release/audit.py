@@ -4,8 +4,6 @@ The auditor (`statloom.disclosure.audit`) reads the files as the public will; fr
 the rules that contracts declare, written as a description of these files into a folder of the office.
 """
 
-# ruff: noqa: S608  names in these statements are constants of this module
-
 import csv
 import json
 import time
