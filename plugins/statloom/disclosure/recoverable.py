@@ -2,7 +2,7 @@
 published.
 
 This looks at one sum at a time. It does not solve the sums together: it finds the plain leaks and proves no
-safety. docs/decisions/0011-disclosure-in-the-first-release.md says what that means.
+safety: releases look with it a second time at what the protection of whole systems has chosen.
 """
 
 # ruff: noqa: S608  relations and columns are named by the calling module, never by data

@@ -14,8 +14,8 @@ from statloom.release import frames
 
 TABLE = "release.candidate_loss"
 NAME = "disclosure.json"
-# The numbers of dominance rules are not said: they help who wants to undo the protection.
-_SAID = ("minimum_respondents", "reason", "sensitivity", "method", "methods", "group", "free", "coarser")
+# Not the numbers of dominance and noise: they help who wants to undo the protection.
+_SAID = ("minimum_respondents", "reason", "sensitivity", "method", "group", "free", "coarser")
 COLUMNS = {
     "source_id": "text",
     "place_level": "text",
@@ -54,8 +54,8 @@ def measure(connection: Connection) -> None:
     is left out is emptied."""
     found = frames.read(
         connection,
-        "select source_id, place_level, case when additive then abs(amount) else 0 end, is_primary, "
-        "suppressed from release.candidate_cell where source_id in "
+        "select source_id, place_level, case when additive then abs(amount) else 0 end, "
+        "is_primary and method = 'suppression', suppressed from release.candidate_cell where source_id in "
         "(select source_id from release.candidate_rule where method <> 'free') "
         "order by source_id, "
         "array_position(array['country', 'province', 'district', 'local_unit'], place_level)",
