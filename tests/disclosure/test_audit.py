@@ -250,3 +250,150 @@ def test_a_chain_of_twenty_releases_with_revisions_and_one_careless_one(tmp_path
     leaks = audit(write(tmp_path / "bad", files, releases=releases)).leaks
     assert set(zip(leaks["row"], leaks["column"], strict=True)) >= {("r0", "c0"), ("r0", "c1"), ("r1", "c0")}
     assert set(leaks["verdict"]) == {"exact"}
+
+
+def released(tmp_path: Path, frame: pd.DataFrame, **more) -> Path:
+    """A folder of which nothing is declared but where codes and totals stand, as of our own releases."""
+    return write(
+        tmp_path,
+        {"cells.csv": frame},
+        **{
+            "dimensions": {
+                "place": {"sums": [{"file": "places.csv", "sum": "up", "part": "place"}]},
+                "age": {"total": "_T"},
+            },
+            "sums": "checked",
+            "same": "checked",
+            "integers": "checked",
+        }
+        | more,
+    )
+
+
+def ages(codes: dict[str, list[int]], hidden: list[tuple[int, str]]) -> pd.DataFrame:
+    """One row per place and age; places stand apart."""
+    rows = [
+        (f"p{place}", age, "" if (place, age) in hidden else str(count))
+        for age, counts in codes.items()
+        for place, count in enumerate(counts)
+    ]
+    return pd.DataFrame(rows, columns=["place", "age", "value"])
+
+
+def test_code_lists_within_each_other_are_found_from_the_figures(tmp_path):
+    random = np.random.default_rng(5)
+    young = random.integers(5, 40, (3, 12))
+    old = random.integers(5, 40, 12)
+    codes = {
+        "Y0T4": young[0], "Y5T9": young[1], "Y10T14": young[2],
+        "Y0T14": young.sum(axis=0), "Y_GE15": old, "_T": young.sum(axis=0) + old,
+    }  # fmt: skip
+    places = pd.DataFrame({"up": [], "place": []})
+    told = ages(codes, [(0, "Y5T9")])
+    folder = released(tmp_path, told)
+    places.to_csv(folder / "places.csv", index=False)
+    found = audit(folder).cells
+    assert found[["place", "age", "verdict", "lower"]].values.tolist() == [
+        ["p0", "Y5T9", "exact", float(codes["Y5T9"][0])]
+    ]
+
+
+def test_several_answers_are_not_taken_for_parts_of_a_total(tmp_path):
+    random = np.random.default_rng(6)
+    total = random.integers(50, 90, 12)
+    codes = {"RADIO": random.integers(20, 45, 12), "PHONE": random.integers(20, 45, 12), "_T": total}
+    folder = released(tmp_path, ages(codes, [(0, "RADIO")]))
+    pd.DataFrame({"up": [], "place": []}).to_csv(folder / "places.csv", index=False)
+    result = audit(folder)
+    assert result.passed
+    assert result.cells["verdict"].tolist() == ["safe"]
+
+
+def test_one_wrong_figure_does_not_switch_the_auditor_off(tmp_path):
+    random = np.random.default_rng(7)
+    parts = random.integers(5, 40, (2, 30))
+    codes = {"A": parts[0], "B": parts[1], "_T": parts.sum(axis=0)}
+    codes["_T"][29] += 1
+    folder = released(tmp_path, ages(codes, [(0, "A")]))
+    pd.DataFrame({"up": [], "place": []}).to_csv(folder / "places.csv", index=False)
+    assert audit(folder).cells["verdict"].tolist() == ["exact"]
+
+
+def test_cells_without_a_row_are_empty_where_sums_hold_without_them(tmp_path):
+    random = np.random.default_rng(8)
+    parts = random.integers(5, 40, (3, 12))
+    parts[2, ::2] = 0
+    codes = {"A": parts[0], "B": parts[1], "C": parts[2], "_T": parts.sum(axis=0)}
+    frame = ages(codes, [(0, "A")])
+    folder = released(tmp_path, frame[frame["value"] != "0"])
+    pd.DataFrame({"up": [], "place": []}).to_csv(folder / "places.csv", index=False)
+    # C of p0 has no row: whoever sees that such cells are zero knows A.
+    assert audit(folder).cells[["verdict", "lower"]].values.tolist() == [["exact", float(parts[0, 0])]]
+
+
+def share_rows(numerators: list[int], denominators: list[int], hidden: list[int], **more) -> pd.DataFrame:
+    """Shares with their counts, of places that stand apart."""
+    frame = pd.DataFrame({"place": [f"p{n}" for n in range(len(numerators))], "age": "_T"})
+    shown = [n not in hidden for n in range(len(numerators))]
+    frame["rate"] = [
+        f"{100 * a / b:.2f}" if s else "" for a, b, s in zip(numerators, denominators, shown, strict=True)
+    ]
+    frame["part"] = [str(a) if s else "" for a, s in zip(numerators, shown, strict=True)]
+    frame["whole"] = [str(b) if s else "" for b, s in zip(denominators, shown, strict=True)]
+    return frame.assign(**more)
+
+
+SHARES = {
+    "file": "cells.csv",
+    "value": "rate",
+    "numerator": "part",
+    "denominator": "whole",
+    "quantity": "rate",
+}
+
+
+def test_a_denominator_that_another_table_shows_is_known_and_told_by_its_figures(tmp_path):
+    numerators, denominators = [3, 30, 21, 17, 40, 9, 12], [50, 80, 70, 33, 90, 41, 25]
+    frame = share_rows(numerators, denominators, hidden=[0, 1])
+    counts = pd.DataFrame({"place": frame["place"], "age": "_T", "persons": [str(d) for d in denominators]})
+    folder = released(tmp_path, frame, tables=[SHARES, {"file": "persons.csv", "value": "persons"}])
+    counts.to_csv(folder / "persons.csv", index=False)
+    pd.DataFrame({"up": ["p6"], "place": ["none"]}).to_csv(folder / "places.csv", index=False)
+    cells = audit(folder, exact=True).cells.set_index(["group", "place"])
+    # The denominator is public, and no leak; the numerator lies between none and all.
+    assert cells.loc[("rate (denominator)|", "p0"), ["verdict", "lower"]].tolist() == ["safe", 50.0]
+    assert cells.loc[("rate (numerator)|", "p0"), ["verdict", "lower", "upper"]].tolist() == [
+        "safe",
+        0.0,
+        50.0,
+    ]
+
+
+def test_shares_without_counts_tell_them_where_the_denominator_is_public(tmp_path):
+    numerators, denominators = [3, 30, 21, 17, 40, 9, 12], [412, 80, 70, 33, 90, 41, 25]
+    frame = share_rows(numerators, denominators, hidden=[])
+    frame.loc[0, ["part", "whole"]] = ""
+    folder = released(
+        tmp_path, frame, threshold=4, tables=[SHARES, {"file": "persons.csv", "value": "persons"}]
+    )
+    counts = pd.DataFrame({"place": frame["place"], "age": "_T", "persons": [str(d) for d in denominators]})
+    counts.to_csv(folder / "persons.csv", index=False)
+    pd.DataFrame({"up": [], "place": []}).to_csv(folder / "places.csv", index=False)
+    leaks = audit(folder).leaks
+    assert leaks[["group", "place", "verdict", "lower"]].values.tolist() == [
+        ["rate (numerator)|", "p0", "exact", 3.0]
+    ]
+
+
+def test_what_a_left_out_row_shows_all_the_same_is_a_leak(tmp_path):
+    frame = share_rows([3, 30, 21], [50, 80, 70], hidden=[0], status=["Q", "A", "A"], n=["", "20", "70"])
+    frame.loc[0, "part"] = "3"
+    folder = released(
+        tmp_path,
+        frame,
+        suppressed={"column": "status", "values": ["Q"]},
+        tables=[SHARES | {"empty": ["rate", "part", "whole"], "respondents": {"column": "n", "minimum": 25}}],
+    )
+    pd.DataFrame({"up": [], "place": []}).to_csv(folder / "places.csv", index=False)
+    leaks = audit(folder).leaks
+    assert set(zip(leaks["place"], leaks["verdict"], strict=True)) >= {("p0", "shown"), ("p1", "shown")}

@@ -111,7 +111,9 @@ def _cells(builder: Builder, system: System, verdict, lower, upper) -> pd.DataFr
         all_known = known.groupby([gaps["release"], gaps["row"]]).transform("all").to_numpy()
         small = (high > 0) & (high <= system.threshold[gaps["unknown"]])
         nobody = gaps["group rule"].to_numpy() & (high <= 0)
-        found = np.where(part & (found == EXACT) & ~(all_known | small | nobody), SAFE, found)
+        # What a share without its counts tells was not left out: it may be known, unless it is small.
+        told = all_known & ~gaps["implied"].to_numpy()
+        found = np.where(part & (found == EXACT) & ~(told | small | nobody), SAFE, found)
     gaps = gaps.assign(verdict=found, lower=low, upper=high, bad=found != SAFE)
     # One row for each unknown of each table; the row that tells most, in the newest release.
     gaps = gaps.sort_values(["bad", "release", "row"], kind="stable").drop_duplicates(

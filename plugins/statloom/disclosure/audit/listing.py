@@ -99,14 +99,16 @@ def factor(dimension: int) -> np.uint64:
 
 @dataclass
 class Block:
-    """Rows of one file as numbers, for one part of its figures; arrays are over the rows."""
+    """Rows of one file as numbers, for one part of its figures; arrays are over the rows. ``gap``: there is
+    no figure; ``implied``: although the row is not left out.
+    """
 
     codes: np.ndarray
     quantity: np.ndarray
     figure: np.ndarray
     half: float
     gap: np.ndarray
-    asked: np.ndarray
+    implied: np.ndarray
     revised: np.ndarray
     line: np.ndarray
     row: np.ndarray
@@ -229,7 +231,8 @@ class Listing:
         quantity = quantities[part.apart] if len(quantities) else np.zeros(0, dtype=np.int64)
         half = entry["within"] if "within" in entry else entry.get("rounded_to", 0.0) / 2
         gap = np.isnan(figure)
-        return Block(codes, quantity, figure, float(half), gap, gap.copy(), part.revised, part.line, row)
+        implied = gap & ~part.left_out
+        return Block(codes, quantity, figure, float(half), gap, implied, part.revised, part.line, row)
 
     def _counts(self, entry, part, codes, row) -> tuple[list[Block], pd.DataFrame]:
         """Return numerators, denominators and rests, and the limits of shares without counts."""

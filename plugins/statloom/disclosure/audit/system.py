@@ -108,7 +108,7 @@ class Builder:
                 "half": np.full(count, block.half),
                 **{
                     name: getattr(block, name)
-                    for name in ("quantity", "figure", "gap", "asked", "revised", "line", "row")
+                    for name in ("quantity", "figure", "gap", "implied", "revised", "line", "row")
                 },
             }
             for name, values in columns.items():
@@ -184,7 +184,7 @@ class Builder:
         self._ties(found, apart, equations)
         matrix, low, high, soft = self._matrix(found, equations)
         count = len(found.cell)
-        gap = rows["gap"] & rows["asked"]
+        gap = rows["gap"]
         threshold, width = np.zeros(count), np.zeros(count)
         of = found.of_row[gap]
         np.maximum.at(threshold, of, np.array([q.threshold for q in quantities])[rows["quantity"][gap]])
@@ -199,6 +199,7 @@ class Builder:
                 "role": np.array([q.role for q in quantities], dtype=np.int64)[rows["quantity"][gap]],
                 "group rule": np.array([q.group for q in quantities], dtype=bool)[rows["quantity"][gap]],
                 "quantity": rows["quantity"][gap],
+                "implied": rows["implied"][gap],
                 "release": rows["release"][gap],
                 "row": rows["row"][gap],
             }
