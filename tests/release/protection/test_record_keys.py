@@ -6,12 +6,14 @@ import pytest
 import yaml
 
 from statloom.contracts.loading import build
+from statloom.contracts.registration import as_json
 from statloom.contracts.series import mapping
 from statloom.disclosure.perturbation import record_keys as keys_of
 from statloom.errors import StatloomError
 from statloom.microdata import vault
 from statloom.microdata.vault import location
 from statloom.release.protection import record_keys
+from tests.publication.marts import run
 
 KEY = bytes(range(32))
 CONTRACT = """
@@ -178,3 +180,38 @@ def test_a_record_without_its_key_in_the_vault_is_refused(keep):
     stored = store(declared, "a", house, person)
     with pytest.raises(StatloomError, match="rows of person are known by line, which the vault has not"):
         record_keys.sums(declared, stored, MEASURES, key=KEY)
+
+
+@pytest.mark.database
+def test_counts_of_a_release_have_the_noise_of_their_respondents(database, monkeypatch, tmp_path):
+    """From the vault to the release's draws; and without the delivery in the vault, nothing is released."""
+    house, person = census()
+    monkeypatch.setenv("STATLOOM_VAULT", str(tmp_path / "vault"))
+    declared = contract()
+    monkeypatch.setattr(record_keys, "load", lambda source: declared)
+    stored = store(declared, "d" * 64, house, person)
+    escaped = as_json(declared).replace("'", "''")
+    run(
+        database.engine,
+        "insert into landing.source (source_id, contract, contract_sha256) "
+        f"values ('census', '{escaped}', 'x')",
+        "insert into landing.delivery (source_id, sha256, size_bytes, file_name, archive_key, fetched_from, "
+        f"fetched_by, status) values ('census', '{'d' * 64}', 1, 'c', 'c', 'c', 'c', 'accepted')",
+        "insert into places.place_reference (source_id, place_scheme, place_level, place_code, place_name, "
+        "place_parent, place_id, method) values "
+        "('census', 'S', 'district', '01', '', '', 'NP:district:1', 'exact_code'), "
+        "('census', 'S', 'country', 'NP', '', '', 'NP:country:NP', 'exact_code')",
+    )
+    with database.engine.begin() as connection:
+        found = record_keys.of_source(connection, "census", ["ADULTS_NO_TOILET"], key=KEY)
+    assert set(found["place_id"]) == {"NP:district:1", "NP:country:NP"}
+    sums = lookup(record_keys.sums(declared, stored, MEASURES, key=KEY))
+    women = found[(found["place_id"] == "NP:district:1") & (found["sex"] == "F")].set_index("role")
+    assert women.loc["denominator", "key_sum"] == sums["adults", "01", "F"][1]
+    assert women.loc["numerator", "units"] == sums["adults_without_toilet", "01", "F"][0]
+    run(database.engine, f"update landing.delivery set sha256 = '{'e' * 64}' where source_id = 'census'")
+    with (
+        database.engine.begin() as connection,
+        pytest.raises(StatloomError, match="statloom source rebuild census"),
+    ):
+        record_keys.of_source(connection, "census", ["ADULTS_NO_TOILET"], key=KEY)

@@ -54,7 +54,14 @@ def of_source(
     contract = load(source_id)
     rows = [row for row in mapping(contract) if row["series_code"] in series]
     measures = {json.loads(row["categories"])[subject(contract)] for row in rows}
-    summed = sums(contract, vault.stored(contract, found.sha256), measures, key=key)
+    try:
+        stored = vault.stored(contract, found.sha256)
+    except StatloomError as error:
+        raise StatloomError(
+            f"{error}. Its counts are perturbed by their respondents' keys, which come from there: "
+            f"'statloom source rebuild {source_id}' and a run bring them back from the archive"
+        ) from None
+    summed = sums(contract, stored, measures, key=key)
     return _placed(connection, contract, _of_series(rows, summed))
 
 
