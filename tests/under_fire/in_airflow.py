@@ -29,6 +29,8 @@ def here():
     soon = {
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+        # Its DAG files do not change.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     }
     for name, value in soon.items():
         patch.setitem(airflow_environment._FIXED, name, value)
@@ -127,32 +129,52 @@ def test_statloom_run_waits_for_a_run_of_airflows_and_another_for_it(here):
         assert workers.result(here, "warehouse", run) == "success"
 
 
+def at_rest(here):
+    """Wait until the newest publication is released and Airflow has nothing to do; return what there is."""
+    client = airflow.client(here.settings)
+    found = "select max(publication_id), max(release_id) from release.release where status = 'released'"
+    assert processes.wait_until(
+        lambda: (
+            here.query(found)[0][0] == here.query("select publication_id from publication.pointer")[0][0]
+            and all(run["state"] in workers.ENDED for run in client.runs())
+        ),
+        seconds=120,
+        pause=0.5,
+    )
+    return (*here.query(found)[0], _figures(here, "NP_POP"))
+
+
+def statloom_run(here):
+    """Run the whole pipeline by the command; return exit code and output."""
+    run = command(here, "run")
+    said, _ = run.communicate(timeout=300)
+    return run.returncode, said
+
+
+def test_a_run_with_nothing_new_publishes_and_releases_nothing(here):
+    before = at_rest(here)
+    code, said = statloom_run(here)
+    assert code == 0, said
+    assert "nothing new" in said
+    assert at_rest(here) == before
+
+
 def test_a_broken_delivery_holds_back_its_source_alone(here):
-    held_back, published, release = _figures(here, "NP_POP"), _published(here), _released(here)
+    published, release, held_back = at_rest(here)
     here.deliver(4)
     people = here.project / "people.csv"
     lines = people.read_text().splitlines(keepends=True)
     people.write_text("".join([lines[0], lines[1].rpartition(",")[0] + ",n.a.\n", *lines[2:]]))
 
-    run = command(here, "run")
-    said, _ = run.communicate(timeout=300)
-    assert run.returncode == 1, said
+    code, said = statloom_run(here)
+    assert code == 1, said
     assert "people.csv, row 2, column total: 'n.a.'" in said
     assert "FAILED: ingest__people\n" in said
     assert re.search(rf"publication +{published + 1}\b", said), said
-    assert _figures(here, "NP_POP") == held_back
     assert {value // 1000 for _, value in _figures(here, "NP_HH")} == {4}
-    assert (_published(here), _released(here)) == (published + 1, release + 1)
+    assert at_rest(here) == (published + 1, release + 1, held_back)
 
 
 def _figures(here, series):
     found = f"select observation_key, value::int from marts.observation where series_code = '{series}'"
     return here.query(f"{found} order by 1", "analyst")
-
-
-def _published(here):
-    return here.query("select publication_id from publication.pointer")[0][0]
-
-
-def _released(here):
-    return here.query("select max(release_id) from release.release where status = 'released'")[0][0]
