@@ -329,3 +329,89 @@ def test_zeros_must_be_zero():
     table = grid(np.array([[1, 8], [6, 9]]))
     with pytest.raises(ValueError, match="of zeros have another value"):
         suppress(table, small(table, 2), threshold=2, zeros=np.ones(9, dtype=bool))
+
+
+@pytest.mark.parametrize("limit", [0.0, 20.0])
+def test_equations_without_blocks_are_protected_with_and_without_time(limit):
+    full = disclosure_tables.table("s1", 5)
+    table = Table(full.cells, full.value, full.equations)
+    primary = small(table, 2)
+    pattern = suppress(table, primary, threshold=2, time_limit=limit, gap=0.05)
+    assert highest(table, pattern.suppressed, 1.0, np.flatnonzero(primary)).min() >= 3 - 1e-6
+    assert pattern.bound <= pattern.value
+    assert (pattern.bound > 0) == (limit > 0)
+
+
+@pytest.mark.parametrize("levels", ["none", "blocks", "groups"])
+def test_a_quick_pattern_protects_wherever_it_looks_first(monkeypatch, levels):
+    from statloom.disclosure import secondary_quick
+    from statloom.disclosure.secondary_attack import UP, Problem
+
+    monkeypatch.setattr(secondary_quick, "BALL", 5)  # too small for most cells: wider ones must follow
+    table = nested(6)
+    primary = small(table, 2)
+    cells = np.flatnonzero(primary)
+    live = np.flatnonzero(table.value > 0)
+    problem = Problem(
+        sparse.csr_array(table.equations[:, live]),
+        table.value[live] - 1,
+        table.value[live],
+        np.zeros(len(live), dtype=bool),
+        primary[live],
+        np.flatnonzero(primary[live]),
+        np.full(len(cells), UP),
+        3.0 - table.value[cells],
+    )
+    blocks = [np.flatnonzero(np.isin(live, block)) for block in table.blocks]
+    regions = {"none": [], "blocks": [blocks], "groups": [blocks, [np.arange(len(live))]]}[levels]
+    found = secondary_quick.quick(problem, regions, problem.given, until=np.inf)
+    suppressed = np.zeros(len(primary), dtype=bool)
+    suppressed[live] = found
+    assert highest(table, primary, 1.0, cells).min() < 3
+    assert highest(table, suppressed, 1.0, cells).min() >= 3 - 1e-6
+
+
+def test_linked_shares_are_protected_in_little_time():
+    whole = disclosure_tables.table("linked")
+    assert set(whole.cells["part"]) == {"_T", "literate", "illiterate", "employed", "not_employed"}
+    level = whole.cells["place"].str[0]
+    block = next(block for block in whole.blocks if set(level.iloc[block]) == {"d", "t"})
+    inside = np.zeros(len(whole.value))
+    inside[block] = 1.0
+    sums = abs(whole.equations)
+    rows = np.flatnonzero(sums @ inside == sums.sum(axis=1))
+    cells = whole.cells.iloc[block].reset_index(drop=True)
+    district = Table(cells, whole.value[block], sparse.csr_array(whole.equations[rows][:, block]))
+    persons = (cells["part"] == "_T").to_numpy()
+    primary, zeros, least = small(district, 4), (district.value == 0) & ~persons, np.where(persons, 1.0, 0.0)
+    assert zeros.any() and (primary & persons).any()
+    pattern = suppress(district, primary, threshold=4, zeros=zeros, least=least, time_limit=0.0)
+    assert highest(district, pattern.suppressed, least, np.flatnonzero(primary)).min() >= 5 - 1e-6
+    assert not (pattern.suppressed & persons & (district.value == 0)).any()
+
+
+def test_no_cell_stays_alone_in_a_sum():
+    from statloom.disclosure.secondary_attack import UP, Problem
+    from statloom.disclosure.secondary_cover import companions
+    from statloom.disclosure.secondary_repair import accompanied
+
+    table = grid(np.array([[1, 8, 7], [6, 9, 5], [4, 20, 30]]))
+    given = np.arange(16) == 0
+    nothing = np.zeros(16, dtype=bool)
+    problem = Problem(
+        table.equations,
+        table.value - 1,
+        table.value,
+        nothing,
+        given,
+        np.array([0]),
+        np.array([UP]),
+        np.ones(1),
+    )
+    square = np.isin(np.arange(16), [0, 1, 4, 5])
+    lonely = square | (np.arange(16) == 10)
+    assert np.array_equal(accompanied(problem, lonely), square)
+    rows = companions(problem, given)
+    assert (rows @ square >= 0).all()
+    assert (rows @ lonely < 0).sum() == 2  # one in its row, one in its column
+    assert (rows @ given >= 0).all()  # what must be left out demands nothing here
