@@ -1,5 +1,7 @@
 """The auditor as the last gate of a release: what it stops, what it leaves behind, where it looks."""
 
+from types import SimpleNamespace
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -149,3 +151,20 @@ def test_csv_marts_and_sdmx_show_nothing_of_left_out_cells(database, country):
             assert (frame.loc[frame["OBS_STATUS"] == "Q", "OBS_VALUE"].isin(["", "NaN"])).all(), path
             looked += (frame["OBS_STATUS"] == "Q").any()
     assert looked >= 4
+
+
+def test_of_totals_of_magnitudes_their_respondents_are_the_counts():
+    said = {
+        "measure_type": "count",
+        "unit": "NPR",
+        "numerator_definition": "",
+        "denominator_definition": "",
+    }
+    rule = {"minimum_respondents": 5, "p_percent": 10}
+    contract = SimpleNamespace(disclosure=rule, estimates=False, magnitudes=True)
+    total, respondents = audit._tables("TURNOVER", said, "census", contract)
+    assert (total["value"], total["threshold"], total["small"]) == ("value", 0, "allowed")
+    assert (respondents["value"], respondents["threshold"], respondents["small"]) == ("n", 4, "refused")
+    contract.magnitudes = False
+    (counts,) = audit._tables("PERSONS", said, "census", contract)
+    assert (counts["threshold"], counts["small"]) == (4, "refused")

@@ -33,7 +33,8 @@ _REVISED = ("revised", "revised since it was left out")
 _GAP = {"column": "obs_status", "values": ["Q"], "missing": ["M", "O"]}
 _CONTRACTS = """
     select source_id, coalesce(contract -> 'disclosure', '{}'::jsonb) as disclosure,
-        coalesce(jsonb_typeof(contract -> 'estimation') = 'object', false) as estimates
+        coalesce(jsonb_typeof(contract -> 'estimation') = 'object', false) as estimates,
+        jsonb_path_exists(contract, '$.columns.*.role ? (@ == "contribution")') as magnitudes
     from landing.source
 """
 
@@ -215,7 +216,8 @@ def description(connection: Connection, releases: list[Path], office: Path) -> d
         sources = [name for name in said["sources"].split(", ") if name]
         ruled = any(_ruled(contracts[name].disclosure) for name in sources if name in contracts)
         if ruled or said["left_out"]:
-            tables += [_table(code, said, source, contracts.get(source)) for source in sources]
+            for source in sources:
+                tables += _tables(code, said, source, contracts.get(source))
     if not tables:
         return None
     _boundaries(connection, office)
@@ -257,6 +259,18 @@ def _series(releases: list[Path]) -> dict[str, dict]:
                 row["sources"] = ", ".join(sorted(sources))
                 found[row["series_code"]] = row
     return found
+
+
+def _tables(code: str, said: dict, source: str, contract) -> list[dict]:
+    """Return how one series of one source is read; of totals, how many respondents they have is a count."""
+    entry = _table(code, said, source, contract)
+    if contract is None or not contract.magnitudes:
+        return [entry]
+    respondents = {
+        name: entry[name] for name in ("file", "quantity_columns", "where", "apart", "threshold", "small")
+    }
+    respondents |= {"value": "n", "quantity": f"respondents of {entry['quantity']}"}
+    return [entry | {"threshold": 0, "small": "allowed"}, respondents]
 
 
 def _table(code: str, said: dict, source: str, contract) -> dict:

@@ -302,6 +302,8 @@ class Listing:
         quantity = self.book.quantities[int(block.quantity[0])]
         if quantity.small == "allowed" or not quantity.threshold or not quantity.additive:
             return pd.DataFrame()
+        if quantity.integers == "checked" and (np.abs(block.figure % 1) > 1e-9).any():
+            return pd.DataFrame()  # no counts: a threshold is for these
         small = (block.figure > 0) & (block.figure <= quantity.threshold) & ~part.shown
         name = entry["quantity"] + (f" ({_ROLES[quantity.role]})" if quantity.role in _ROLES else "")
         return self._told(part, block.codes, small, "shown", block.figure, block.figure, name)

@@ -187,7 +187,13 @@ class Builder:
         gap = rows["gap"]
         threshold, width = np.zeros(count), np.zeros(count)
         of = found.of_row[gap]
-        np.maximum.at(threshold, of, np.array([q.threshold for q in quantities])[rows["quantity"][gap]])
+        thresholds = np.array(
+            [
+                q.threshold if self.integers[n] or q.integers is False else 0.0
+                for n, q in enumerate(quantities)
+            ]
+        )
+        np.maximum.at(threshold, of, thresholds[rows["quantity"][gap]])
         np.maximum.at(width, of, np.array([q.width for q in quantities])[rows["quantity"][gap]])
         integers = self.integers[found.quantity[found.cell]] if len(quantities) else np.zeros(0, bool)
         asked = np.zeros(count, dtype=bool)
