@@ -1,6 +1,7 @@
 """One warehouse for all tests of the dbt project: real deliveries through landing, real seeds, all stages."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ def _built(postgres_server) -> Iterator[Built]:
         engine.dispose()
         with postgres_server.administrator() as connection:
             connection.execute(f"drop database if exists {name} with (force)")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def deliver(engine: Engine, source: str) -> None:
