@@ -397,3 +397,13 @@ def test_what_a_left_out_row_shows_all_the_same_is_a_leak(tmp_path):
     pd.DataFrame({"up": [], "place": []}).to_csv(folder / "places.csv", index=False)
     leaks = audit(folder).leaks
     assert set(zip(leaks["place"], leaks["verdict"], strict=True)) >= {("p0", "shown"), ("p1", "shown")}
+
+
+def test_small_figures_are_judged_in_the_newest_release(tmp_path):
+    old = pd.DataFrame({"place": ["a", "b"], "age": "_T", "value": ["3", "40"]})
+    new = pd.DataFrame({"place": ["a", "b"], "age": "_T", "value": ["7", "40"]})
+    more = {"releases": ["1", "2"], "small": "refused", "dimensions": {"place": {}, "age": {"total": "_T"}}}
+    folder = write(tmp_path / "mended", {"1/cells.csv": old, "2/cells.csv": new}, **more)
+    assert audit(folder).passed
+    folder = write(tmp_path / "again", {"1/cells.csv": new, "2/cells.csv": old}, **more)
+    assert audit(folder).leaks[["place", "verdict", "lower"]].values.tolist() == [["a", "shown", 3.0]]
