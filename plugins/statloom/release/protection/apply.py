@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608  names in these statements are constants of this package
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, text
 
@@ -26,19 +27,36 @@ def protect(connection: Connection) -> None:
         now = cells.candidates(connection)
         before = memory.read(connection, now)
         rows = pd.concat([now, before], ignore_index=True) if len(before) else now
-        figures = cells.figures(rows)
-        state = _state(figures.rows)
-        system = pattern.System(
-            figures, cells.parents(connection), cells.divided(connection), cells.signatures(connection)
-        )
-        chosen = pattern.choose(system, state["shown"].to_numpy(), state["hidden"].to_numpy())
-        if chosen.unprotected.any():
-            raise StatloomError(_refusal(figures.rows, chosen))
+        places = (cells.parents(connection), cells.divided(connection), cells.signatures(connection))
+        figures, chosen = choose(rows, *places)
+        refused = chosen.unprotected & ~_given_away(figures.rows, chosen, *places)
+        if refused.any():
+            raise StatloomError(_refusal(figures.rows, refused, chosen.public))
         current = figures.rows["release"].eq(cells.NOW).to_numpy()
         _mark(connection, "suppressed", figures.rows.loc[current & chosen.left_out, "observation_key"])
         left_out = pd.Series(chosen.left_out, figures.rows.index)
         _mark(connection, "revised", _revised(figures.rows, left_out))
     memory.prepare(connection)
+
+
+def choose(rows: pd.DataFrame, *places) -> tuple[cells.Figures, pattern.Chosen]:
+    """Return the figures of ``rows`` and what is left out of them; ``places``: as ``pattern.System`` has
+    them, from parents to signatures."""
+    figures = cells.figures(rows)
+    state = _state(figures.rows)
+    system = pattern.System(figures, *places)
+    return figures, pattern.choose(system, state["shown"].to_numpy(), state["hidden"].to_numpy())
+
+
+def _given_away(rows: pd.DataFrame, chosen: pattern.Chosen, *places) -> np.ndarray:
+    """Return the rows of earlier releases that these alone give away: no new release changes that."""
+    former = rows["release"].ne(cells.NOW).to_numpy()
+    if not (chosen.unprotected & former).any():
+        return np.zeros(len(rows), dtype=bool)
+    figures, before = choose(rows[former], *places)
+    found = figures.rows.loc[before.unprotected, ["observation_key", "release"]]
+    keys = pd.MultiIndex.from_frame(rows[["observation_key", "release"]])
+    return keys.isin(pd.MultiIndex.from_frame(found)) & former
 
 
 def _mark(connection: Connection, column: str, keys: pd.Series) -> None:
@@ -94,22 +112,21 @@ def _revised(rows: pd.DataFrame, left_out: pd.Series) -> pd.Series:
     return both.loc[~_equal(both, "_before") & unseen, "observation_key"]
 
 
-def _refusal(rows: pd.DataFrame, chosen: pattern.Chosen) -> str:
-    cells_named = rows[chosen.unprotected & rows["release"].eq(cells.NOW).to_numpy()]
-    open_ = rows[chosen.public]["observation_key"]
-    told = cells_named["observation_key"].isin(set(open_))
+def _refusal(rows: pd.DataFrame, refused: np.ndarray, public: np.ndarray) -> str:
+    named = rows[refused].sort_values("release", ascending=False).drop_duplicates("observation_key")
     listed = "; ".join(
         f"{row.series_code} of {row.source_id}, {row.place_id}, {row.period}, {_breakdown(row)}"
-        for row in cells_named.head(NAMED).itertuples()
+        + ("" if row.release == cells.NOW else f" (left out of release {row.release})")
+        for row in named.head(NAMED).itertuples()
     )
-    more = f" and {len(cells_named) - NAMED} more" if len(cells_named) > NAMED else ""
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     why = (
-        "an earlier release or a source that is declared free shows the same figures"
-        if told.any()
-        else "whatever else is left out, what an earlier release or a free series shows gives them away"
+        "An earlier release or a source that is declared free shows the same figures"
+        if (refused & public).any()
+        else "Whatever else is left out, what earlier releases or free series show gives them away"
     )
     return (
-        f"{len(cells_named)} cells of the release cannot be protected: {listed}{more}. {why.capitalize()}. "
+        f"{len(named)} cells of the release cannot be protected: {listed}{more}. {why}. "
         "Nothing is released. Declare in the source's contract, under 'disclosure', the series free with "
         "that reason, or these figures 'coarser', so that they are not released"
     )

@@ -25,8 +25,8 @@ FEW_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Chosen:
-    """``left_out``: over the rows, which may not be shown. ``unprotected``: rows that nothing can protect;
-    ``public``: those of them whose figures others show, or an earlier release."""
+    """``left_out``: over the rows, which may not be shown. ``unprotected``: rows that nothing can protect,
+    also of earlier releases; ``public``: those of them whose figures others show, or an earlier release."""
 
     left_out: np.ndarray
     unprotected: np.ndarray
@@ -182,7 +182,7 @@ def choose(system: System, shown: np.ndarray, hidden: np.ndarray) -> Chosen:
         met |= primary
         hidden = hidden | (system.rows_of(chosen) & choosable)
     public = system.rows_of(_demands(system, hidden, np.zeros_like(free), zero)[0] & free) & hidden
-    unprotected = (system.rows_of(missed) & hidden & (rows["release"].to_numpy() == NOW)) | public
+    unprotected = (system.rows_of(missed) & hidden) | public
     return Chosen(hidden, unprotected, public)
 
 
@@ -228,8 +228,7 @@ class _Piece:
 
 def _with_zeros(system: System) -> np.ndarray:
     """Return the rows whose parts hide each other: shares that are not empty."""
-    rows = system.rows
-    return rows["denominator"].fillna(0).gt(0).to_numpy() & rows["may_be_left_out"].to_numpy()
+    return system.rows["denominator"].fillna(0).gt(0).to_numpy()
 
 
 def _weights(system: System, choosable: np.ndarray) -> np.ndarray:
