@@ -15,13 +15,14 @@ from multiprocessing import get_context
 import numpy as np
 from scipy import sparse
 
-from statloom.disclosure.secondary_attack import Problem, load, solver
+from statloom.disclosure.secondary_attack import Problem, load, solver, unmet
 from statloom.disclosure.secondary_blocks import Solution, protect
 from statloom.disclosure.secondary_cover import Cuts
 from statloom.disclosure.secondary_quick import quick
 
 WHOLE = 300  # cells up to which a table is solved without taking it apart
 GROUP = 1500  # cells up to which groups of blocks are joined to larger ones
+MENDED = 500_000  # open demands times cells up to which the cheapest way is looked for over all cells
 LARGEST = 6000  # cells up to which a block is joined with all those that hang on it alone
 
 
@@ -147,7 +148,10 @@ def _solve_in_blocks(problem: Problem, blocks: list[np.ndarray], budget: Budget,
         budget.note(f"{len(groups)} groups: {problem.price(pattern):,.0f}, at least {bound:,.0f}")
         if problem.price(pattern) <= bound * (1 + budget.gap) or budget.late:
             break
-    pattern = quick(problem, [], pattern, until=budget.deadline)
+    # The cheapest way over all costs a programme of all cells for each open demand; regions need far less.
+    few = unmet(problem, pattern).sum() * len(problem.cost) < MENDED and not budget.late
+    wide = [[np.arange(len(problem.cost))]] if few else []
+    pattern = quick(problem, wide, pattern, until=budget.deadline)
     if problem.price(sure) < problem.price(pattern):
         pattern = sure
     budget.note(f"mended over all: {problem.price(pattern):,.0f}")
