@@ -149,7 +149,7 @@ def _solve_in_blocks(problem: Problem, blocks: list[np.ndarray], budget: Budget,
         if problem.price(pattern) <= bound * (1 + budget.gap) or budget.late:
             break
     # The cheapest way over all costs a programme of all cells for each open demand; regions need far less.
-    few = unmet(problem, pattern).sum() * len(problem.cost) < MENDED and not budget.late
+    few = unmet(problem, pattern).sum() * len(problem.cost) < MENDED / (3 if budget.late else 1)
     wide = [[np.arange(len(problem.cost))]] if few else []
     pattern = quick(problem, wide, pattern, until=budget.deadline)
     if problem.price(sure) < problem.price(pattern):
