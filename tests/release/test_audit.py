@@ -43,7 +43,8 @@ def make(database):
 def only_primaries(connection) -> None:
     """Stand in for a protector that has forgotten companions."""
     run_ = connection.exec_driver_sql
-    run_("alter table release.candidate_cell add column revised boolean not null default false")
+    for name in ("revised", "given_before"):
+        run_(f"alter table release.candidate_cell add column {name} boolean not null default false")
     apply.memory.prepare(connection)
 
 

@@ -39,7 +39,8 @@ _CONTRACTS = """
 """
 
 
-# What is asked, with the verdicts that say no.
+# What is asked, with the verdicts that say no. What earlier releases gave away no new one can take back.
+_BEFORE = ("before", "No left-out figure was given away by earlier releases")
 _ASKED = (
     ("recoverable", "No left-out figure can be computed from what is published", ("exact", "contradiction")),
     ("interval", "No left-out figure is known to be small, or too narrowly", ("within threshold", "narrow")),
@@ -53,7 +54,8 @@ class Verdict:
     """What was found in the files of ``release_id`` beside those of all earlier ones.
 
     ``leaks``: one row for each figure that is given away, with ``file``, ``line``, ``cell``, ``verdict`` and
-    ``sentence``, which alone names the interval.
+    ``sentence``, which alone names the interval. ``given_before``: the same of figures that the earlier
+    releases give away by themselves, whatever this one shows.
     """
 
     release_id: int
@@ -62,6 +64,7 @@ class Verdict:
     revised: int
     releases: int
     leaks: pd.DataFrame
+    given_before: pd.DataFrame
     started_at: datetime
     seconds: float
 
@@ -74,6 +77,8 @@ class Verdict:
     def message(self) -> str:
         """One line for a person; the first figures that are given away by file, row, cell and interval."""
         said = f"{self.left_out:,} cells left out, {self.published:,} published, {self.releases} side by side"
+        if len(self.given_before):
+            said += f", {len(self.given_before):,} figures given away by earlier releases"
         if self.passed:
             return f"{said}: no left-out cell can be recovered"
         named = "; ".join(self.leaks["sentence"].head(NAMED))
@@ -86,10 +91,11 @@ def gate(connection: Connection, open_data: Path, release_id: int, here: Path, *
     stand, public, under embargo or withdrawn.
 
     What was found goes to ``quality.gate_run``, in a transaction of its own. Raises GateError, naming file,
-    row, cell and interval, when a left-out cell is given away.
+    row, cell and interval, when a left-out cell is given away. What the earlier releases give away by
+    themselves is a warning: no new release takes it back.
     """
     standing = {n: folder.standing(open_data, n) for n in folder.numbers(open_data)}
-    verdict = _judged(connection, standing | {release_id: here}, release_id)
+    verdict = _judged(connection, standing | {release_id: here}, release_id, excused=True)
     _record(connection, verdict, run_id)
     if not verdict.passed:
         raise GateError(f"release {release_id} is stopped by the auditor: {verdict.message}")
@@ -101,7 +107,9 @@ def standing(connection: Connection, open_data: Path) -> Verdict | None:
     return _judged(connection, there, max(there)) if there else None
 
 
-def _judged(connection: Connection, releases: dict[int, Path], release_id: int) -> Verdict:
+def _judged(
+    connection: Connection, releases: dict[int, Path], release_id: int, *, excused: bool = False
+) -> Verdict:
     started_at, began = datetime.now(UTC), time.monotonic()
     office = settings.load().home / FOLDER
     office.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -120,9 +128,11 @@ def _judged(connection: Connection, releases: dict[int, Path], release_id: int) 
             "verdict": found["verdict"],
         }
     )
+    before = found["before"].to_numpy(dtype=bool) & excused
     leaks["sentence"] = [
         auditor.sentence(row | {"file": file}) for row, file in zip(rows, leaks["file"], strict=True)
     ]
+    given_before, leaks = leaks[before], leaks[~before]
     elsewhere = audit_formats.shown(releases[release_id])
     return Verdict(
         release_id,
@@ -131,6 +141,7 @@ def _judged(connection: Connection, releases: dict[int, Path], release_id: int) 
         result.revised,
         len(releases),
         pd.concat([leaks, elsewhere], ignore_index=True) if len(elsewhere) else leaks,
+        given_before,
         started_at,
         time.monotonic() - began,
     )
@@ -149,27 +160,30 @@ def _record(connection: Connection, verdict: Verdict, run_id: str | None) -> Non
     may have."""
     by_kind = {kind: verdict.leaks[verdict.leaks["verdict"].isin(no)] for kind, _, no in _ASKED}
     failed = sum(len(leaks) > 0 for leaks in by_kind.values())
+    asked = [(kind, description, "fail") for kind, description, _ in _ASKED] + [(*_BEFORE, "warn")]
+    by_kind[_BEFORE[0]] = verdict.given_before
     with connection.engine.begin() as own:
         gate_run_id = own.execute(
             text(
                 "insert into quality.gate_run (gate, subject, run_id, started_at, finished_at, passed,"
                 " expectations, failed, warned) values ('release', :subject, :run_id, :started, now(),"
-                " :passed, :expectations, :failed, 0) returning gate_run_id"
+                " :passed, :expectations, :failed, :warned) returning gate_run_id"
             ),
             {
                 "subject": SUBJECT,
                 "run_id": run_id,
                 "started": verdict.started_at,
                 "passed": verdict.passed,
-                "expectations": len(_ASKED),
+                "expectations": len(asked),
                 "failed": failed,
+                "warned": int(len(verdict.given_before) > 0),
             },
         ).scalar_one()
         counted = (
             f"{verdict.left_out} left out, {verdict.published} published, {verdict.releases} side by side"
         )
         rows = []
-        for position, (kind, description, _) in enumerate(_ASKED, start=1):
+        for position, (kind, description, severity) in enumerate(asked, start=1):
             leaks = by_kind[kind]
             examples = leaks[["file", "line", "cell"]].head(NAMED).to_dict("records")
             observed = f"{counted}: {len(leaks)} figures given away, {verdict.seconds:.1f} seconds"
@@ -182,6 +196,7 @@ def _record(connection: Connection, verdict: Verdict, run_id: str | None) -> Non
                     "table_name": f"release {verdict.release_id}",
                     "type": f"auditor: {kind}",
                     "owner": OWNER,
+                    "severity": severity,
                     "description": description,
                     "passed": not len(leaks),
                     "checked": verdict.left_out,
@@ -196,7 +211,7 @@ def _record(connection: Connection, verdict: Verdict, run_id: str | None) -> Non
                 "insert into quality.expectation_result (gate_run_id, position, suite, table_name,"
                 " expectation_type, dimension, severity, owner, description, passed, rows_checked,"
                 " rows_unexpected, observed, examples, message) values (:gate_run_id, :position, :suite,"
-                " :table_name, :type, 'accuracy', 'fail', :owner, :description, :passed, :checked,"
+                " :table_name, :type, 'accuracy', :severity, :owner, :description, :passed, :checked,"
                 " :unexpected, :observed, cast(:examples as jsonb), :message)"
             ),
             rows,

@@ -43,8 +43,8 @@ def write(engine: Engine, *, run_id: str | None, wait_seconds: float = 600) -> R
 
     The same publication under the same rules, texts and code is not released again: the newest release is
     returned, also when it was withdrawn. What a writer left that died is finished when its files were
-    complete, and otherwise removed. Raises GateError when this run's release gate did not pass, or the auditor
-    finds that the files, beside those of earlier releases, give a left-out cell away; StatloomError when
+    complete, and otherwise removed. Raises GateError when this run's release gate did not pass, or the
+    auditor finds that the files, beside those of earlier ones, give a left-out cell away; StatloomError when
     nothing is prepared, when a left-out cell can be computed from its neighbours, when the calendar cannot be
     read, when another release is being written, or when database or disk fail.
     """

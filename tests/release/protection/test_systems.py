@@ -226,7 +226,7 @@ def test_what_is_free_elsewhere_cannot_be_protected_and_stops_the_release(databa
     census(database.engine)
     declare(database.engine, "list", rules(0, reason="a public list"), {"S": "value"})
     named = r"cannot be protected: S of census, V:local_unit:1[12], 2021, sex F.*"
-    why = r"earlier release or a source that is declared free shows the same.*'coarser'"
+    why = r"series that is declared free shows the same.*'coarser'"
     with pytest.raises(StatloomError, match=named + why):
         release.prepare(database.engine, run_id="test")
 

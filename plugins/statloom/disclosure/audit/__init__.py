@@ -4,14 +4,14 @@ It stands for the public. It takes files and their description, builds what they
 code with the part of Statloom that decides which cells to leave out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from statloom.disclosure.audit import description as descriptions
-from statloom.disclosure.audit.intervals import CONTRADICTION, EXACT, SAFE, judge
+from statloom.disclosure.audit.intervals import CONTRADICTION, EXACT, NARROW, SAFE, WITHIN, judge
 from statloom.disclosure.audit.listing import CELL
 from statloom.disclosure.audit.propagate import tighten
 from statloom.disclosure.audit.reconcile import contradictory, given_up
@@ -19,11 +19,14 @@ from statloom.disclosure.audit.system import Builder, System
 
 __all__ = ["Audit", "audit", "cell", "examine", "nothing", "sentence"]
 
+_SAID = ("verdict", "lower", "upper", "before")
+
 
 @dataclass(frozen=True)
 class Audit:
     """``cells``: one row per left-out figure with ``group``, the dimensions, ``file``, ``line``, ``verdict``
-    (safe, exact, within threshold, narrow, shown, contradiction), ``lower`` and ``upper``. ``published``:
+    (safe, exact, within threshold, narrow, shown, contradiction), ``lower``, ``upper``, and ``before``: the
+    releases but the newest tell as much by themselves, whatever the newest shows. ``published``:
     rows with a figure, ``left_out``: rows without, of all files that differ. ``revised``: cells that are
     another unknown in some releases. ``given_up``: sums and ties that were not believed in the end, because
     the figures published contradict them.
@@ -59,20 +62,24 @@ def audit(folder: Path, *, exact: bool = False, description: dict | None = None)
     else:
         description = descriptions.filled(description, str(folder / descriptions.NAME))
     builder = Builder(folder, description)
-    system = builder.build(np.zeros(0, dtype=np.uint64))
+    apart = np.zeros(0, dtype=np.uint64)
+    system = builder.build(apart)
     found = examine(system, exact=exact)
     refused = 0
     if (found[0][system.asked] == CONTRADICTION).any():
         if len(description["releases"]) > 1:
-            system = builder.build(np.unique(system.key[contradictory(system)]))
+            apart = np.unique(system.key[contradictory(system)])
+            system = builder.build(apart)
         lost = given_up(system)
         refused = int(lost.sum())
         if refused or len(description["releases"]) > 1:
             system = system.without(lost)
             found = examine(system, exact=exact)
-    cells = _cells(builder, system, *found)
+    before = _told_before(builder, apart, system, *found)
+    cells = _cells(builder, system, *found, before)
     told = builder.told
-    cells = pd.concat([cells, told[cells.columns]], ignore_index=True) if len(told) else cells
+    if len(told):
+        cells = pd.concat([cells, told.assign(before=False)[cells.columns]], ignore_index=True)
     return Audit(cells, builder.published, builder.left_out, system.revised, refused)
 
 
@@ -96,7 +103,26 @@ def examine(system: System, *, exact: bool) -> tuple[np.ndarray, np.ndarray, np.
     )
 
 
-def _cells(builder: Builder, system: System, verdict, lower, upper) -> pd.DataFrame:
+def _told_before(builder: Builder, apart: np.ndarray, system: System, verdict, lower, upper) -> np.ndarray:
+    """Return over the unknowns whether the releases before the newest tell as much about them."""
+    leaks = np.flatnonzero(system.asked & (verdict != SAFE))
+    before = np.zeros(len(verdict), dtype=bool)
+    if not len(leaks) or not builder.tells_apart():
+        return before
+    earlier = builder.build(apart, earlier=True)
+    asked = np.zeros(len(earlier.lower), dtype=bool)
+    asked[leaks] = True
+    told, least, most = examine(replace(earlier, asked=asked), exact=False)
+    rank = {name: number for number, name in enumerate((NARROW, WITHIN, EXACT), start=1)}
+    as_bad = [rank.get(told[one], 0) >= rank.get(verdict[one], 9) for one in leaks]
+    as_near = (np.floor(most + 1e-6)[leaks] <= np.floor(upper + 1e-6)[leaks]) & (
+        np.ceil(least - 1e-6)[leaks] >= np.ceil(lower - 1e-6)[leaks]
+    )
+    before[leaks] = as_near & np.array(as_bad, dtype=bool)
+    return before
+
+
+def _cells(builder: Builder, system: System, verdict, lower, upper, before) -> pd.DataFrame:
     """Return one row per left-out figure, named by its newest row.
 
     Of a share that is left out, a part that is known is no leak unless it is small, or all parts are: that
@@ -114,24 +140,27 @@ def _cells(builder: Builder, system: System, verdict, lower, upper) -> pd.DataFr
         # What a share without its counts tells was not left out: it may be known, unless it is small.
         told = all_known & ~gaps["implied"].to_numpy()
         found = np.where(part & (found == EXACT) & ~(told | small | nobody), SAFE, found)
-    gaps = gaps.assign(verdict=found, lower=low, upper=high, bad=found != SAFE)
+    gaps = gaps.assign(
+        verdict=found, lower=low, upper=high, before=before[gaps["unknown"]], bad=found != SAFE
+    )
     # One row for each unknown of each table; the row that tells most, in the newest release.
     gaps = gaps.sort_values(["bad", "release", "row"], kind="stable").drop_duplicates(
         ["unknown", "quantity"], keep="last"
     )
     gaps = gaps.sort_values("at")
     cells = builder.describe(gaps["at"].to_numpy())
-    return cells.assign(**{name: gaps[name].to_numpy() for name in ("verdict", "lower", "upper")})
+    return cells.assign(**{name: gaps[name].to_numpy() for name in _SAID})
 
 
 def nothing() -> Audit:
     """Return the result where nothing is left out and no rule is declared."""
-    return Audit(pd.DataFrame(columns=["group", "file", "line", "verdict", "lower", "upper"]), 0, 0, 0, 0)
+    columns = ["group", "file", "line", "verdict", "lower", "upper", "before"]
+    return Audit(pd.DataFrame(columns=columns), 0, 0, 0, 0)
 
 
 def cell(leak: dict) -> str:
     """Return which figure a row of ``Audit.leaks`` is about."""
-    names = [name for name in leak if name not in ("group", "file", "line", "verdict", "lower", "upper")]
+    names = [name for name in leak if name not in ("group", "file", "line", *_SAID)]
     shown = [name for name in names if leak[name] != "_T" or len(names) < 4]
     return ", ".join([leak["group"].replace("|", " ").strip(), *(f"{name} {leak[name]}" for name in shown)])
 

@@ -104,7 +104,7 @@ def of_release(
     for _ in range(ROUNDS):
         fresh = []
         for dimension, sums in by_dimension.items():
-            found = _instances(sums, dimension, unknowns, seeds, done)
+            found = _instances(sums, dimension, unknowns, seeds, done, release)
             if found is None:
                 continue
             instance, member, key, codes, quantity, marks = found
@@ -251,9 +251,15 @@ def _borne_out(group: np.ndarray, of: np.ndarray, holds: np.ndarray) -> tuple[np
     return (held >= BELIEVED * seen)[group], seen[group]
 
 
-def _instances(sums: Sums, dimension: int, unknowns: Unknowns, seeds: np.ndarray, done: np.ndarray):
+def _instances(
+    sums: Sums, dimension: int, unknowns: Unknowns, seeds: np.ndarray, done: np.ndarray, release: int
+):
     """Return the sums in which the ``seeds`` stand and another known cell, by their entries: number of the
-    sum, member of ``sums``, key, codes, quantity; and marks of the sums."""
+    sum, member of ``sums``, key, codes, quantity; and marks of the sums.
+
+    Not those of cells that only later releases have: they are sums of these releases, with what is known of
+    the other cells then.
+    """
     cell, member = sums.entries(unknowns.quantity[seeds], unknowns.codes[seeds, dimension])
     fine = sums.believed[sums.sum[member]]
     cell, member = seeds[cell[fine]], member[fine]
@@ -268,8 +274,11 @@ def _instances(sums: Sums, dimension: int, unknowns: Unknowns, seeds: np.ndarray
     rest, which, cell = rest[first], which[first], cell[first]
     instance, members = _ranges(sums.start[which], np.diff(sums.start)[which])
     key = rest[instance] + sums.code[members].astype(np.uint64) * factor(dimension)
-    there = _look_up(unknowns.key, key) >= 0
+    found = _look_up(unknowns.key, key)
+    there = found >= 0
+    later = there & (unknowns.first_release()[found] > release)
     kept = np.bincount(instance, weights=there, minlength=len(mark)) > 1
+    kept &= np.bincount(instance, weights=later, minlength=len(mark)) == 0
     if not kept.any():
         return None
     number = np.cumsum(kept) - 1

@@ -164,9 +164,11 @@ class Builder:
             dtype=bool,
         )
 
-    def build(self, apart: np.ndarray) -> System:
+    def build(self, apart: np.ndarray, *, earlier: bool = False) -> System:
         """Return the system of all releases. A cell whose key is among ``apart`` is another unknown in each
-        release, tied to that of the release before by a row that may be given up."""
+        release, tied to that of the release before by a row that may be given up. ``earlier``: of the same
+        unknowns, without the figures of the newest release.
+        """
         rows, quantities = self.rows, self.book.quantities
         least = np.array([q.least if self.integers[n] else 0.0 for n, q in enumerate(quantities)])
         found = unknowns.build(
@@ -181,6 +183,8 @@ class Builder:
             len(self.description["releases"]),
             apart,
         )
+        if earlier:
+            found.lower, found.upper = self._before(found, least)
         equations = sums.Equations()
         for release in range(len(self.description["releases"])):
             here = np.unique(rows["key"][rows["release"] == release])
@@ -234,6 +238,24 @@ class Builder:
             gaps,
             int((versions > 1).sum()),
         )
+
+    def tells_apart(self) -> bool:
+        """Return whether it can be said what the releases before the newest tell by themselves."""
+        newest = len(self.description["releases"]) - 1
+        return newest > 0 and not any(release == newest for release, _ in self.ratios)
+
+    def _before(self, found: unknowns.Unknowns, least: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return lower and upper of the unknowns without the figures of the newest release; that a left-out
+        count is not zero stays known."""
+        rows, newest = self.rows, len(self.description["releases"]) - 1
+        lower, upper = np.zeros(len(found.cell)), np.full(len(found.cell), np.inf)
+        shown = ~np.isnan(rows["figure"])
+        older = shown & (rows["release"] < newest)
+        of = found.of_row
+        np.maximum.at(lower, of[~shown], least[rows["quantity"][~shown]])
+        np.maximum.at(lower, of[older], (rows["figure"] - rows["half"])[older])
+        np.minimum.at(upper, of[older], (rows["figure"] + rows["half"])[older])
+        return lower, upper
 
     def describe(self, at: np.ndarray) -> pd.DataFrame:
         """Return ``group``, the dimensions, ``file`` and ``line`` of rows."""

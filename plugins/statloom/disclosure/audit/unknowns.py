@@ -39,6 +39,11 @@ class Unknowns:
         first = np.searchsorted(self.moments, cells * self.releases)
         return self.unknown_of_moment[np.maximum(sought, first)]
 
+    def first_release(self) -> np.ndarray:
+        """Return over the cells the first release that has a row of each; 0 for those that none has."""
+        first = np.searchsorted(self.moments, np.arange(len(self.key)) * self.releases)
+        return self.moments[first] % self.releases
+
     def add(self, key: np.ndarray, codes: np.ndarray, quantity: np.ndarray, upper: float) -> None:
         """Add cells that no row is about, each an unknown of its own from 0 to ``upper``."""
         order = np.searchsorted(self.key, key)

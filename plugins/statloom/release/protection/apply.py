@@ -15,12 +15,17 @@ NAMED = 5
 
 
 def protect(connection: Connection) -> None:
-    """Set ``suppressed`` of all candidates that must be left out, and ``revised`` of those whose figure was
+    """Set ``suppressed`` of all candidates that must be left out, ``given_before`` of those of them that
+    earlier releases give away whatever this one shows, and ``revised`` of those whose figure was
     another one in an earlier release that left it out.
 
     Raises StatloomError naming the cells that nothing can protect.
     """
-    run(connection, "alter table release.candidate_cell add column revised boolean not null default false")
+    run(
+        connection,
+        "alter table release.candidate_cell add column revised boolean not null default false, "
+        "add column given_before boolean not null default false",
+    )
     if run(
         connection, "select exists (select from release.candidate_rule where method = 'suppression')"
     ).scalar_one():
@@ -29,11 +34,11 @@ def protect(connection: Connection) -> None:
         rows = pd.concat([now, before], ignore_index=True) if len(before) else now
         places = (cells.parents(connection), cells.divided(connection), cells.signatures(connection))
         figures, chosen = choose(rows, *places)
-        refused = chosen.unprotected & ~_given_away(figures.rows, chosen, *places)
-        if refused.any():
-            raise StatloomError(_refusal(figures.rows, refused, chosen.public))
+        if chosen.unprotected.any():
+            raise StatloomError(_refusal(figures.rows, chosen.unprotected, chosen.public))
         current = figures.rows["release"].eq(cells.NOW).to_numpy()
         _mark(connection, "suppressed", figures.rows.loc[current & chosen.left_out, "observation_key"])
+        _mark(connection, "given_before", figures.rows.loc[current & chosen.given_before, "observation_key"])
         left_out = pd.Series(chosen.left_out, figures.rows.index)
         _mark(connection, "revised", _revised(figures.rows, left_out))
     memory.prepare(connection)
@@ -46,17 +51,6 @@ def choose(rows: pd.DataFrame, *places) -> tuple[cells.Figures, pattern.Chosen]:
     state = _state(figures.rows)
     system = pattern.System(figures, *places)
     return figures, pattern.choose(system, state["shown"].to_numpy(), state["hidden"].to_numpy())
-
-
-def _given_away(rows: pd.DataFrame, chosen: pattern.Chosen, *places) -> np.ndarray:
-    """Return the rows of earlier releases that these alone give away: no new release changes that."""
-    former = rows["release"].ne(cells.NOW).to_numpy()
-    if not (chosen.unprotected & former).any():
-        return np.zeros(len(rows), dtype=bool)
-    figures, before = choose(rows[former], *places)
-    found = figures.rows.loc[before.unprotected, ["observation_key", "release"]]
-    keys = pd.MultiIndex.from_frame(rows[["observation_key", "release"]])
-    return keys.isin(pd.MultiIndex.from_frame(found)) & former
 
 
 def _mark(connection: Connection, column: str, keys: pd.Series) -> None:
@@ -121,9 +115,9 @@ def _refusal(rows: pd.DataFrame, refused: np.ndarray, public: np.ndarray) -> str
     )
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     why = (
-        "An earlier release or a source that is declared free shows the same figures"
+        "A series that is declared free shows the same figures"
         if (refused & public).any()
-        else "Whatever else is left out, what earlier releases or free series show gives them away"
+        else "Whatever else is left out, what free series show gives them away"
     )
     return (
         f"{len(named)} cells of the release cannot be protected: {listed}{more}. {why}. "

@@ -4,7 +4,7 @@
 
 from sqlalchemy import Connection, text
 
-from statloom.publication.sql import run
+from statloom.publication.sql import literal, run
 from statloom.release.columns import DIMENSIONS
 
 TABLE = "release.candidate_coarser"
@@ -39,7 +39,8 @@ def read(connection: Connection) -> None:
 
 def _listed(key: str, change: str = "") -> str:
     return (
-        f"(select array_agg({change}(v)) from jsonb_array_elements_text(f -> '{key}') v having count(*) > 0)"
+        f"(select array_agg({change}(v)) from jsonb_array_elements_text(f -> {literal(key)}) v "
+        "having count(*) > 0)"
     )
 
 

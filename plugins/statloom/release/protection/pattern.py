@@ -13,6 +13,7 @@ from statloom.disclosure import secondary
 from statloom.disclosure.tables import Table, parts_of
 from statloom.release.protection import sums
 from statloom.release.protection.cells import NOW, PARTS, Figures
+from statloom.release.protection.given_before import given_before
 
 SECONDS = 60.0
 """At most so long the solver looks for a cheaper pattern; ``STATLOOM_PROTECTION_SECONDS`` sets another."""
@@ -26,11 +27,13 @@ FEW_SHARE = 0.1
 @dataclass(frozen=True)
 class Chosen:
     """``left_out``: over the rows, which may not be shown. ``unprotected``: rows that nothing can protect,
-    also of earlier releases; ``public``: those of them whose figures others show, or an earlier release."""
+    also of earlier releases; ``public``: those of them whose figures others show. ``given_before``: rows that
+    earlier releases give away by themselves."""
 
     left_out: np.ndarray
     unprotected: np.ndarray
     public: np.ndarray
+    given_before: np.ndarray
 
 
 class System:
@@ -140,15 +143,19 @@ def choose(system: System, shown: np.ndarray, hidden: np.ndarray) -> Chosen:
     """
     rows = system.rows
     free = system.unknowns_of(shown)
+    known = system.unknowns_of(shown & (rows["release"].to_numpy() != NOW))
     # A share's hidden row hides its empty part too; other zeros are published.
     zero = (system.value == 0) & ~free & system.unknowns_of(_with_zeros(system))
     choosable = rows["may_be_left_out"].to_numpy() & (rows["release"].to_numpy() == NOW) & ~shown
     hidden = hidden & ~shown
     weights, blocks = _weights(system, choosable), system.blocks()
     until = time.monotonic() + float(os.environ.get("STATLOOM_PROTECTION_SECONDS") or SECONDS)
-    chosen, missed, met = (np.zeros(len(system.value), dtype=bool) for _ in range(3))
+    chosen, missed, met, before = (np.zeros(len(system.value), dtype=bool) for _ in range(4))
+    still = np.zeros((2, len(system.value)))
     while True:
-        primary, rise, fall = _demands(system, hidden, free, zero)
+        _, rise, fall = _demands(system, hidden, free, zero)
+        rise, fall = (np.where(before, far, need) for far, need in zip(still, (rise, fall), strict=True))
+        primary = ((rise > 0) | (fall > 0)) & ~free
         left = system.unknowns_of(choosable & ~hidden)
         open_ = chosen | left | system.unknowns_of(hidden) | system.is_missing
         may = ~free & open_ & ((system.value != 0) | zero)
@@ -180,10 +187,20 @@ def choose(system: System, shown: np.ndarray, hidden: np.ndarray) -> Chosen:
             chosen[part] |= found.suppressed[:-1]
             missed[part] = found.unprotected[:-1]
         met |= primary
+        if (missed & ~before).any():
+            others = ~known & ((system.value != 0) | system.unknowns_of(_with_zeros(system)))
+            parts = _linked(system.equations, others, missed & ~before)
+            down = np.maximum(system.value - system.least, 0.0)
+            lost, further = given_before(system.equations, down, parts, missed & ~before, rise, fall)
+            still[:, lost] = further[:, lost]
+            before |= lost
+            missed &= ~lost
+            met &= ~lost
         hidden = hidden | (system.rows_of(chosen) & choosable)
-    public = system.rows_of(_demands(system, hidden, np.zeros_like(free), zero)[0] & free) & hidden
+    told = _demands(system, hidden, np.zeros_like(free), zero)[0] & free
+    public = system.rows_of(told & ~known) & hidden
     unprotected = (system.rows_of(missed) & hidden) | public
-    return Chosen(hidden, unprotected, public)
+    return Chosen(hidden, unprotected, public, system.rows_of(before | (told & known)) & hidden)
 
 
 def _linked(equations: sparse.csr_array, may: np.ndarray, new: np.ndarray) -> list[np.ndarray]:
