@@ -4,7 +4,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from sqlalchemy import Engine, create_engine, text
 from demo.bodies import dhis2_server
 from statloom import contracts, landing, settings
 from statloom.warehouse import transform
+from tests.warehouse.rows import Warehouse
 
 SOURCES = (
     "census_2011_age",
@@ -29,31 +29,8 @@ SOURCES = (
 )
 
 
-@dataclass(frozen=True)
-class Built:
-    """A warehouse in which all stages have run, with the environment that leads to it."""
-
-    engine: Engine
-    environment: dict[str, str]
-
-    def rows(self, query: str, **values) -> list[tuple]:
-        """Return the rows of ``query``."""
-        with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(query), values)]
-
-    def value(self, query: str, **values):
-        """Return the one value of ``query``."""
-        [(value,)] = self.rows(query, **values)
-        return value
-
-    def run(self, statement: str, **values) -> None:
-        """Run ``statement`` and commit."""
-        with self.engine.begin() as connection:
-            connection.execute(text(statement), values)
-
-
 @pytest.fixture(scope="session")
-def _built(postgres_server) -> Iterator[Built]:
+def _built(postgres_server) -> Iterator[Warehouse]:
     name = f"dbt_{os.getpid()}"
     folder = Path(tempfile.mkdtemp(prefix="statloom-dbt-"))
     with postgres_server.administrator() as connection:
@@ -78,7 +55,7 @@ def _built(postgres_server) -> Iterator[Built]:
             if stage == "reference":
                 third_vintage(engine)
         patch.undo()
-        yield Built(engine, environment)
+        yield Warehouse(engine, environment)
     finally:
         patch.undo()
         engine.dispose()
@@ -122,7 +99,7 @@ def third_vintage(engine: Engine) -> None:
 
 
 @pytest.fixture
-def built(_built: Built, monkeypatch: pytest.MonkeyPatch) -> Built:
+def built(_built: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     """The built warehouse; the environment of the test leads to it."""
     for name, value in _built.environment.items():
         monkeypatch.setenv(name, value)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from great_expectations.expectations.registry import get_expectation_impl
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 
 from statloom import contracts, landing, lineage, release, settings
 from statloom.errors import GateError
@@ -21,6 +21,7 @@ from statloom.lineage import readable
 from statloom.pipeline import ingest, warehouse
 from statloom.quality.expectations.base import OwnExpectation
 from statloom.warehouse import transform
+from tests.warehouse.rows import Warehouse
 
 pytestmark = [pytest.mark.database, pytest.mark.timeout(900)]
 
@@ -33,26 +34,8 @@ SUITES = ("observation", "former_observation", "indicator_series", "data_gap", "
 WATER_RATE = ("safe_water", "NP_WATER_SAFE_PUBLISHED", "2011")
 
 
-class Story:
+class Story(Warehouse):
     """The warehouse, and what is done in it."""
-
-    def __init__(self, engine, environment: dict[str, str]) -> None:
-        self.engine, self.environment = engine, environment
-
-    def rows(self, query: str, **values) -> list[tuple]:
-        """Return the rows of ``query``."""
-        with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(query), values)]
-
-    def value(self, query: str, **values):
-        """Return the one value of ``query``."""
-        [(value,)] = self.rows(query, **values)
-        return value
-
-    def run(self, statement: str, **values) -> None:
-        """Run ``statement`` and commit."""
-        with self.engine.begin() as connection:
-            connection.execute(text(statement), values)
 
     def deliver(self, source: str, folder: Path, change: tuple[str, str] | None = None) -> int:
         """Deliver the demo's file of ``source`` with ``change`` made in it, and judge it; return its id."""

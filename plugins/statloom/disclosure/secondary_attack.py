@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from statloom.disclosure.tables import parts_of
+from statloom.disclosure.tables import parts_of, within
 
 SMALL = 1e-7
 MET = 1.0 - 1e-6  # share of a demand from which on it counts as met
@@ -75,10 +75,9 @@ class Problem:
     def among(self, columns: np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
         """Return the equations of ``columns`` alone, as if all other cells were published, and each cell's
         place among the columns (-1: none)."""
-        inner = sparse.csr_array(self.equations[:, columns])
         place = np.full(len(self.cost), -1)
         place[columns] = np.arange(len(columns))
-        return sparse.csr_array(inner[np.flatnonzero(np.diff(inner.indptr) > 0)]), place
+        return within(self.equations, columns), place
 
 
 def solver(**options: object):

@@ -112,6 +112,12 @@ class Table:
         return parts_of(self.equations)
 
 
+def within(equations: sparse.csr_array, columns: np.ndarray) -> sparse.csr_array:
+    """Return the equations that hold any of ``columns`` (positions), as sums of these alone."""
+    inner = sparse.csr_array(equations[:, columns])
+    return sparse.csr_array(inner[np.flatnonzero(np.diff(inner.indptr) > 0)])
+
+
 def parts_of(equations: sparse.csr_array) -> np.ndarray:
     """Return for each column the number of its connected part: columns that share a row belong together."""
     rows, cols = equations.shape

@@ -1,35 +1,26 @@
 """The page of a public-use file, in English and in Nepali."""
 
 import json
-from functools import partial
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from statloom.exports.licences import address
 from statloom.exports.microdata import FOLDER, Microdata
 from statloom.exports.model import LANGUAGES, About, File, Text
+from statloom.exports.rendering import common, ends, template
 from statloom.exports.words import say
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write(folder: Path, about: About, described: Microdata, files: list[File]) -> list[Path]:
     """Write ``index.html`` and ``index.ne.html`` beside the tables in ``folder``, the release's."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    template = environment.get_template("microdata_page.html.j2")
+    page = template("microdata_page")
     written = []
     for language in LANGUAGES:
-        end, turned = (".html", ".ne.html") if language == "en" else (".ne.html", ".html")
+        end, turned = ends(language)
         path = folder / described.path / f"index{end}"
         path.write_text(
-            template.render(
+            page.render(
+                **common(language),
                 about=about,
-                language=language,
-                other="ne" if language == "en" else "en",
-                say=partial(say, language),
                 root="../../",
                 turned=f"index{turned}",
                 index=f"index{end}",

@@ -5,16 +5,14 @@ Nepali. They ask nothing of any other host, and open from a folder as well as fr
 """
 
 import shutil
-from functools import partial
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from statloom.exports import microdata_page, page_content, page_drawing
 from statloom.exports.figures import Figures
 from statloom.exports.model import LANGUAGES, About, File, Table, Text
+from statloom.exports.rendering import common, ends, template
 from statloom.exports.shapes import Shapes
-from statloom.exports.words import WORDS, numbered, say
+from statloom.exports.words import WORDS, numbered
 
 HERE = Path(__file__).parent
 NOTES = (
@@ -65,28 +63,19 @@ def write(
     if drawn:
         (assets / "boundaries.js").write_text(drawn.script, encoding="utf-8")
     (folder / "datasets").mkdir(exist_ok=True)
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    page, index = (environment.get_template(f"datasets_{name}.html.j2") for name in ("page", "index"))
+    page, index = (template(f"datasets_{name}") for name in ("page", "index"))
     whole = _whole(folder)
     read = {table.name: page_content.read(figures, table, drawn) for table in shown}
     for language in LANGUAGES:
-        common = {
+        given = common(language) | {
             "about": about,
-            "language": language,
-            "other": "ne" if language == "en" else "en",
-            "say": partial(say, language),
             "column": lambda name, language=language: about.metadata.column(name).in_(language),
         }
-        end, turned = (".html", ".ne.html") if language == "en" else (".ne.html", ".html")
+        end, turned = ends(language)
         for table in shown:
             content = page_content.content(about, figures, table, read[table.name], drawn, shapes, language)
             text = page.render(
-                **common,
+                **given,
                 **content,
                 root="../",
                 index=f"index{end}",
@@ -95,7 +84,7 @@ def write(
             )
             (folder / "datasets" / f"{table.name}{end}").write_text(text, encoding="utf-8")
         text = index.render(
-            **common,
+            **given,
             root="",
             turned=f"index{turned}",
             goals=page_content.goals(about, shown),

@@ -1,11 +1,8 @@
 """The page that lists all releases, for people."""
 
-from functools import partial
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from statloom.exports.words import say
+from statloom.exports.rendering import common, ends, template
 
 HERE = Path(__file__).parent
 
@@ -17,22 +14,15 @@ def page(texts: dict, releases: list[dict], latest: int | None, language: str) -
     ``status`` (released or withdrawn), ``released_at``, ``datasets``, ``cells``, ``cells_suppressed``,
     ``manifest_sha256`` and ``withdrawn_reason``; ``latest``: the number of the release in force.
     """
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
+    end, turned = ends(language)
     style = (HERE / "static" / "datasets.css").read_text(encoding="utf-8")
-    return environment.get_template("releases.html.j2").render(
+    return template("releases").render(
+        **common(language),
         title=texts["title_ne" if language == "ne" else "title"] or texts["title"],
         publisher=texts["publisher_ne" if language == "ne" else "publisher"] or texts["publisher"],
         releases=releases,
         latest=latest,
-        language=language,
-        other="ne" if language == "en" else "en",
-        turned="index.ne.html" if language == "en" else "index.html",
-        end=".html" if language == "en" else ".ne.html",
+        turned=f"index{turned}",
+        end=end,
         style=style,
-        say=partial(say, language),
     )

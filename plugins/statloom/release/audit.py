@@ -117,7 +117,7 @@ def _judged(
     result = auditor.nothing()
     if described is not None:
         (office / NAME).write_text(yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
-        result = auditor.audit(office, description=described)
+        result = auditor.audit(office, description=described, before=excused)
     found = result.leaks
     rows = found.to_dict("records")
     leaks = pd.DataFrame(
@@ -128,7 +128,7 @@ def _judged(
             "verdict": found["verdict"],
         }
     )
-    before = found["before"].to_numpy(dtype=bool) & excused
+    before = found["before"].to_numpy(dtype=bool)
     leaks["sentence"] = [
         auditor.sentence(row | {"file": file}) for row, file in zip(rows, leaks["file"], strict=True)
     ]

@@ -26,7 +26,8 @@ _SAID = ("verdict", "lower", "upper", "before")
 class Audit:
     """``cells``: one row per left-out figure with ``group``, the dimensions, ``file``, ``line``, ``verdict``
     (safe, exact, within threshold, narrow, shown, contradiction), ``lower``, ``upper``, and ``before``: the
-    releases but the newest tell as much by themselves, whatever the newest shows. ``published``:
+    releases but the newest tell as much by themselves, whatever the newest shows (false unless it was asked
+    for). ``published``:
     rows with a figure, ``left_out``: rows without, of all files that differ. ``revised``: cells that are
     another unknown in some releases. ``given_up``: sums and ties that were not believed in the end, because
     the figures published contradict them.
@@ -49,11 +50,14 @@ class Audit:
         return bool((self.cells["verdict"] == SAFE).all())
 
 
-def audit(folder: Path, *, exact: bool = False, description: dict | None = None) -> Audit:
+def audit(
+    folder: Path, *, exact: bool = False, description: dict | None = None, before: bool = False
+) -> Audit:
     """Judge every left-out cell of the files in ``folder``, as its ``disclosure.yml``, or ``description``,
     describes them.
 
-    With ``exact`` both ends of every interval are solved for. Raises ``DescriptionError`` when the
+    With ``exact`` both ends of every interval are solved for; with ``before`` it is asked of every leak what
+    the releases but the newest tell of it. Raises ``DescriptionError`` when the
     description or a file cannot be read.
     """
     folder = Path(folder)
@@ -75,8 +79,11 @@ def audit(folder: Path, *, exact: bool = False, description: dict | None = None)
         if refused or len(description["releases"]) > 1:
             system = system.without(lost)
             found = examine(system, exact=exact)
-    before = _told_before(builder, apart, system, *found)
-    cells = _cells(builder, system, *found, before)
+    gaps = _judged(system, *found)
+    if before and gaps["bad"].any() and builder.tells_apart():
+        earlier = builder.build(apart, earlier=True)
+        gaps["before"] = _told_before(earlier, gaps, *found)
+    cells = _cells(builder, gaps)
     told = builder.told
     if len(told):
         cells = pd.concat([cells, told.assign(before=False)[cells.columns]], ignore_index=True)
@@ -103,27 +110,8 @@ def examine(system: System, *, exact: bool) -> tuple[np.ndarray, np.ndarray, np.
     )
 
 
-def _told_before(builder: Builder, apart: np.ndarray, system: System, verdict, lower, upper) -> np.ndarray:
-    """Return over the unknowns whether the releases before the newest tell as much about them."""
-    leaks = np.flatnonzero(system.asked & (verdict != SAFE))
-    before = np.zeros(len(verdict), dtype=bool)
-    if not len(leaks) or not builder.tells_apart():
-        return before
-    earlier = builder.build(apart, earlier=True)
-    asked = np.zeros(len(earlier.lower), dtype=bool)
-    asked[leaks] = True
-    told, least, most = examine(replace(earlier, asked=asked), exact=False)
-    rank = {name: number for number, name in enumerate((NARROW, WITHIN, EXACT), start=1)}
-    as_bad = [rank.get(told[one], 0) >= rank.get(verdict[one], 9) for one in leaks]
-    as_near = (np.floor(most + 1e-6)[leaks] <= np.floor(upper + 1e-6)[leaks]) & (
-        np.ceil(least - 1e-6)[leaks] >= np.ceil(lower - 1e-6)[leaks]
-    )
-    before[leaks] = as_near & np.array(as_bad, dtype=bool)
-    return before
-
-
-def _cells(builder: Builder, system: System, verdict, lower, upper, before) -> pd.DataFrame:
-    """Return one row per left-out figure, named by its newest row.
+def _judged(system: System, verdict, lower, upper) -> pd.DataFrame:
+    """Return ``system.gaps`` with ``verdict``, ``lower``, ``upper``, ``bad`` and ``before`` (false).
 
     Of a share that is left out, a part that is known is no leak unless it is small, or all parts are: that
     nobody is in a group may be published.
@@ -140,10 +128,25 @@ def _cells(builder: Builder, system: System, verdict, lower, upper, before) -> p
         # What a share without its counts tells was not left out: it may be known, unless it is small.
         told = all_known & ~gaps["implied"].to_numpy()
         found = np.where(part & (found == EXACT) & ~(told | small | nobody), SAFE, found)
-    gaps = gaps.assign(
-        verdict=found, lower=low, upper=high, before=before[gaps["unknown"]], bad=found != SAFE
+    return gaps.assign(verdict=found, lower=low, upper=high, before=False, bad=found != SAFE)
+
+
+def _told_before(earlier: System, gaps: pd.DataFrame, verdict, lower, upper) -> np.ndarray:
+    """Return over ``gaps`` which leaks the ``earlier`` system, of the same unknowns, tells as well."""
+    leaks = np.unique(gaps.loc[gaps["bad"], "unknown"])
+    asked = np.zeros(len(earlier.lower), dtype=bool)
+    asked[leaks] = True
+    told, least, most = examine(replace(earlier, asked=asked), exact=False)
+    rank = {name: number for number, name in enumerate((NARROW, WITHIN, EXACT), start=1)}
+    as_bad = np.array([rank.get(told[one], 0) >= rank.get(verdict[one], 9) for one in leaks], dtype=bool)
+    as_near = (np.floor(most + 1e-6)[leaks] <= np.floor(upper + 1e-6)[leaks]) & (
+        np.ceil(least - 1e-6)[leaks] >= np.ceil(lower - 1e-6)[leaks]
     )
-    # One row for each unknown of each table; the row that tells most, in the newest release.
+    return gaps["bad"].to_numpy() & np.isin(gaps["unknown"], leaks[as_bad & as_near])
+
+
+def _cells(builder: Builder, gaps: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each unknown of each table: that which tells most, in the newest release."""
     gaps = gaps.sort_values(["bad", "release", "row"], kind="stable").drop_duplicates(
         ["unknown", "quantity"], keep="last"
     )
@@ -154,8 +157,7 @@ def _cells(builder: Builder, system: System, verdict, lower, upper, before) -> p
 
 def nothing() -> Audit:
     """Return the result where nothing is left out and no rule is declared."""
-    columns = ["group", "file", "line", "verdict", "lower", "upper", "before"]
-    return Audit(pd.DataFrame(columns=columns), 0, 0, 0, 0)
+    return Audit(pd.DataFrame(columns=["group", "file", "line", *_SAID]), 0, 0, 0, 0)
 
 
 def cell(leak: dict) -> str:

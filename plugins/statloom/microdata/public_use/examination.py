@@ -183,14 +183,14 @@ def _measured(
         weights = weights[parents] if layout.of_household(layout.weight) else weights
         weights = weights.astype(float)
     fk, population = frequencies(codes, weights)
-    found.append(_k(layout, codes, fk, public.k))
+    found.append(_k(layout, layout.keys, codes, fk, public.k, of="rows"))
     theirs = None
     if layout.household is not None:
         names = [name for name in layout.keys if layout.of_household(name)]
         own = np.column_stack([_codes(tables[layout.household][name]) for name in names])
         their_fk, _ = frequencies(own)
         theirs = int(their_fk.min())
-        found.append(_k_households(layout, own, their_fk, public.k))
+        found.append(_k(layout, names, own, their_fk, public.k, of="households"))
     for size, k in sorted(public.subsets.items()):
         found.append(_subsets(layout, codes[:, : len(public.keys)], int(size), k))
     lowest = {}
@@ -248,39 +248,20 @@ def _linked(layout: Layout, tables: dict[str, pa.Table]) -> tuple[Finding, np.nd
     return finding, at if passed else None
 
 
-def _k(layout: Layout, codes: np.ndarray, fk: np.ndarray, k: int) -> Finding:
+def _k(layout: Layout, names: list[str], codes: np.ndarray, fk: np.ndarray, k: int, of: str) -> Finding:
+    """Judge the keys ``names`` of the rows or households (``of``)."""
     rare = fk < k
     count = len(np.unique(codes[rare], axis=0)) if rare.any() else 0
     return Finding(
         "k-anonymity",
-        layout.record,
-        f"At least {k} rows have the same keys",
+        layout.household if of == "households" else layout.record,
+        f"At least {k} {of} have the same keys",
         not count,
         len(fk),
         int(rare.sum()),
-        f"{count} combinations of keys are shared by fewer than {k} rows"
+        f"{count} combinations of keys are shared by fewer than {k} {of}"
         if count
-        else f"the rarest combination of keys is shared by {int(fk.min())} rows",
-        _advice(layout, layout.keys, codes, lambda left: int((frequencies(left)[0] < k).sum()))
-        if count
-        else "",
-    )
-
-
-def _k_households(layout: Layout, codes: np.ndarray, fk: np.ndarray, k: int) -> Finding:
-    rare = fk < k
-    names = [name for name in layout.keys if layout.of_household(name)]
-    count = len(np.unique(codes[rare], axis=0)) if rare.any() else 0
-    return Finding(
-        "k-anonymity",
-        layout.household,
-        f"At least {k} households have the same keys",
-        not count,
-        len(fk),
-        int(rare.sum()),
-        f"{count} combinations of keys are shared by fewer than {k} households"
-        if count
-        else f"the rarest combination of keys is shared by {int(fk.min())} households",
+        else f"the rarest combination of keys is shared by {int(fk.min())} {of}",
         _advice(layout, names, codes, lambda left: int((frequencies(left)[0] < k).sum())) if count else "",
     )
 

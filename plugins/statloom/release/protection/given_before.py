@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from statloom.disclosure.reach import reach, reaches
+from statloom.disclosure.tables import within
 
 
 def given_before(
@@ -25,8 +26,7 @@ def given_before(
     lost = np.zeros(len(asked), dtype=bool)
     still = np.zeros((2, len(asked)))
     for part in parts:
-        inner = sparse.csr_array(equations[:, part])
-        inner = sparse.csr_array(inner[np.flatnonzero(np.diff(inner.indptr) > 0)])
+        inner = within(equations, part)
         cell = np.flatnonzero(asked[part])
         far = down[part]
         gone = np.zeros(len(cell), dtype=bool)

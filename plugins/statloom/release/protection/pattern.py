@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from statloom.disclosure import secondary
-from statloom.disclosure.tables import Table, parts_of
+from statloom.disclosure.tables import Table, parts_of, within
 from statloom.release.protection import sums
 from statloom.release.protection.cells import NOW, PARTS, Figures
 from statloom.release.protection.given_before import given_before
@@ -223,8 +223,7 @@ class _Piece:
 
     def __init__(self, system: System, part: np.ndarray, blocks: tuple[np.ndarray, ...]) -> None:
         self._part = part
-        inner = sparse.csr_array(system.equations[:, part])
-        inner = sparse.csr_array(inner[np.flatnonzero(np.diff(inner.indptr) > 0)])
+        inner = within(system.equations, part)
         inner.resize((inner.shape[0], len(part) + 1))
         place = np.full(len(system.value), -1)
         place[part] = np.arange(len(part))
